@@ -8,7 +8,7 @@ export interface Figure {
   readonly peerName: string;
   /** The peer's value in the same unit; null where nothing comparable exists. */
   readonly peer: number | null;
-  /** How many times better than the peer the value is, or how many times its cost. */
+  /** The factor by which the value is better than that of the peer, or by which it costs more. */
   readonly ratio: number | null;
   /** The limit as a text for the table; "" when there is none. */
   readonly limit: string;

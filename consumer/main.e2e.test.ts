@@ -87,7 +87,7 @@ log: { directory: ${directory}/logs }
 rules: []
 ${more}`;
 
-/** On one line: each list holds the one before nine times. */
+/** Returns a YAML bomb on one line, in which each list holds the one before it nine times. */
 function bomb(): string {
   const lists = "abcdefghi".split("").map((name, index, names) => {
     const inner = index === 0 ? "x" : `*${names[index - 1] ?? ""}`;
@@ -103,7 +103,7 @@ async function linesOf(logs: string): Promise<unknown[]> {
   return lines.map((line): unknown => JSON.parse(line));
 }
 
-/** Through the launcher, as app_start starts it. */
+/** Starts the consumer through the launcher, as app_start does. */
 async function launched(name: string) {
   const prefix = join(directory, name);
   const logs = join(prefix, "logs");

@@ -32,7 +32,7 @@ const USAGE = `usage: kafka_consumer --config FILE [--log-level debug|info|warn|
            each with --help; kafka_consumer --version`;
 /** Commands for people; everything else is the consumer itself. */
 const OPERATIONS = new Set(["check", "dead-letter", "history", "rules", "skip"]);
-/** How long something that was not closed may keep the process alive after its end. */
+/** The longest time that something unclosed may keep the process alive after its end, in milliseconds. */
 const LINGER_MS_MAX = 1000;
 
 process.exitCode = await main(process.argv.slice(2), process.env);

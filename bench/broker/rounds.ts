@@ -39,7 +39,7 @@ export async function measure<T>(command: string, options: object): Promise<T> {
 export interface PeerRounds<T> {
   readonly name: string;
   readonly rounds: readonly T[];
-  /** Why there are no rounds; "" when there are. */
+  /** The reason why there are no rounds, or "" when there are some. */
   readonly reason: string;
 }
 
@@ -101,7 +101,7 @@ export interface FigureInput {
   readonly peers: readonly PeerRounds<number>[];
   /** True when more of the unit is better. */
   readonly isMoreBetter: boolean;
-  /** How many times better the median has to be than each peer's. */
+  /** The factor by which the median has to be better than that of each peer. */
   readonly ratioMin?: number;
   /** The largest value that the median may have. */
   readonly limit?: number;

@@ -13,7 +13,7 @@ const HOUR_MS = 3_600_000;
 
 type TestBed = ReturnType<typeof createExecutionTestBed>;
 
-/** As the command `history resolve` leaves it. */
+/** Writes a resolution as the command `history resolve` does. */
 function resolve({ volume }: TestBed, attempt: number, as: "done" | "failed-not-applied"): void {
   const resolution = {
     format: 1,

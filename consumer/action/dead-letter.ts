@@ -54,8 +54,8 @@ export interface DeadLetter {
   readonly detail: string;
   readonly record: SourceRecord;
   /**
-   * Why the letter lacks the bytes of the record, which are then to be read at the source position. Defaults to their
-   * being there.
+   * The reason why the letter lacks the bytes of the record, which must then be read at the source position. Defaults
+   * to none, with the bytes in the letter.
    */
   readonly valueOmitted?: string;
   /** The last position that the letter is about. Defaults to that of the record. */

@@ -163,7 +163,10 @@ test("two pods racing for one key send once, whatever the interleaving", async (
   process.stdout.write(`race: ${INTERLEAVINGS} interleavings of two pods\n`);
 });
 
-/** Where another order, a failure or a crash could make a difference: every other call joins the next of these. */
+/**
+ * Returns true for a call where another order, a failure or a crash could make a difference. Every other call joins the
+ * next of these.
+ */
 function isDecisive(operation: FileOperation, path: string, phase: FileCall["phase"]): boolean {
   if (operation === "link") return true;
   if (operation === "dataSync") return phase === "before";

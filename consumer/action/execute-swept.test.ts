@@ -15,7 +15,7 @@ const PLANNED = plannedAction();
 /** Too old half a minute after the clock begins. */
 const AGING = { eventAgeMsMax: 3_630_000 };
 
-/** As another pod does once the attempt has ended and its dead letter is out. */
+/** Deletes the attempt, as another pod does once the attempt has ended and its dead letter is acknowledged. */
 async function sweep(volume: MemoryVolume): Promise<void> {
   const files = volume.mount();
   await files.unlink(plannedPath("claim"));
@@ -48,7 +48,7 @@ test("a key that ended and was swept while a pod waited for it is too old, not i
     settings: { ...AGING, orphanWaitMs: 60_000 },
     async intercept({ operation, path, phase }) {
       if (operation !== "link" || path !== plannedPath("outcome") || phase !== "before") return;
-      // In the same moment the owner's outcome has been there long enough, and goes.
+      // The owner's outcome is old enough in the same moment, and is deleted.
       hung.resolve(DONE);
       await first;
       await sweep(volume);
@@ -162,7 +162,7 @@ test("a claim that is not found after a failed read may stand: its in-doubt has 
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
 });
 
-/** As a sweeper does that has deleted claims up to the start of the event. */
+/** Publishes a horizon, as a sweeper does that has deleted claims up to the start of the event. */
 function publishHorizon(volume: MemoryVolume): void {
   const { startedOnMs } = PLANNED.incident;
   const content = JSON.stringify({ format: 1, startedOnMs, nonce: "x" });

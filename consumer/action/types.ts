@@ -32,7 +32,7 @@ interface ExecuteOptions {
   readonly onEnded?: () => void;
 }
 
-/** How an action ended. */
+/** The way in which an action ended. */
 export interface ExecutionResult {
   readonly outcome: AttemptOutcome;
   /** The attempt that ended the key; 0 when nothing was ever claimed because the event was too old. */
@@ -55,9 +55,9 @@ export type Executor = (
 
 export interface ExecutorSettings {
   readonly deadLetterTopic: string;
-  /** How long to wait for the outcome of another run's claim before the attempt is in doubt, in milliseconds. */
+  /** The time to wait for the outcome of another run's claim before the attempt is in doubt, in milliseconds. */
   readonly orphanWaitMs: number;
-  /** How long to go on trying to write the outcome of a send after the partition was lost, in milliseconds. */
+  /** The time to go on trying to write the outcome of a send after the partition was lost, in milliseconds. */
   readonly outcomeBudgetMs: number;
   /** The greatest age of an incident at which an attempt may begin, in milliseconds. */
   readonly eventAgeMsMax: number;
@@ -65,7 +65,7 @@ export interface ExecutorSettings {
   readonly retry: RetryPolicy;
   /** The longest time from the claim of the first attempt to the start of the last one. Defaults to no limit. */
   readonly retryBudgetMs?: number;
-  /** How often to look for an outcome that is waited for, in milliseconds. Defaults to 250. */
+  /** The time between two looks for an outcome that is waited for, in milliseconds. Defaults to 250. */
   readonly outcomePollMs?: number;
 }
 

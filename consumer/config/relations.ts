@@ -8,7 +8,7 @@ type Parsed = z.output<typeof configSchema>;
 /** A rule about several options, reported at the path of the one that has to change. */
 export interface Relation {
   readonly path: readonly (string | number)[];
-  /** The paths of which none, nor any below them, may have a fault of its own. Otherwise the relation is not checked. */
+  /** The relation is checked only when no option at these paths, or below them, has a fault of its own. */
   readonly needs: readonly string[];
   /** Returns the fault, or undefined. */
   readonly fault: (config: Parsed) => string | undefined;

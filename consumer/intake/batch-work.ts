@@ -12,7 +12,7 @@ interface PipelineSettings extends RecordSettings {
   /** The bounds of what handlers leave to be acknowledged and committed, for all partitions together. */
   readonly recordsInFlightMax: number;
   readonly bytesInFlightMax: number;
-  /** How long to wait for running work after the assignment was lost, in milliseconds. */
+  /** The time to wait for running work after the assignment was lost, in milliseconds. */
   readonly drainMs: number;
 }
 

@@ -73,7 +73,7 @@ async function handle(
 
 const BATCH_ENDED = new ConsumerError("internal", "the batch has ended");
 
-/** How long the next batch waits for dead letters that are being published; mostly the broker takes them at once. */
+/** The longest time that the next batch waits for dead letters, in milliseconds. They are mostly out at once. */
 const PATIENCE_MS = 1_000;
 
 async function patience(

@@ -25,7 +25,7 @@ export interface RecordSettings {
   readonly format: IncidentFormat;
   readonly rules: readonly Rule[];
   readonly plan: PlanSettings;
-  /** How far in the future an incident may have started, in milliseconds. */
+  /** The longest time that the start of an incident may lie in the future, in milliseconds. */
   readonly clockSkewMsMax: number;
   readonly deadLetterTopic: string;
   /** The delays between the tries of a dead letter. */

@@ -14,7 +14,7 @@ interface OpenRecord extends RecordWork {
   readonly index: number;
 }
 
-/** How long the preparation of a batch may occupy the event loop, in milliseconds. */
+/** The longest time for which the preparation of a batch may occupy the event loop, in milliseconds. */
 const TURN_MS_MAX = 50;
 
 /**

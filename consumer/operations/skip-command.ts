@@ -15,8 +15,8 @@ import { readVolume } from "./volume.ts";
 import { skipOrderPath, parentOf } from "#consumer/history/base/layout.ts";
 
 /**
- * The largest age of a standing position, in milliseconds. A pod writes it every 15 s. An older one may have been passed
- * since, or the partition may belong to another pod.
+ * The largest age of a standing position, in milliseconds. A pod writes it every 15 s. An older position may have been
+ * passed since, or the partition may belong to another pod.
  */
 const SEEN_MS_MAX = 300_000;
 

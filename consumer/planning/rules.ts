@@ -53,8 +53,9 @@ export interface RunLimits {
 }
 
 /**
- * How the actions of a rule are executed. `live` sends them. `manual` leaves each to a person: it is dead-lettered with
- * what would be sent until an operator permits it. `dry-run` records what would be done, under keys of its own.
+ * The way in which the actions of a rule are executed. `live` sends them. `manual` leaves each to a person: it is
+ * dead-lettered with what would be sent until an operator permits it. `dry-run` records what would be done, under keys
+ * of its own.
  */
 export type ExecutionMode = "live" | "manual" | "dry-run";
 

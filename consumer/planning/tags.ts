@@ -6,7 +6,7 @@ import type { Rejection, RejectionRule } from "./incident.ts";
 export interface ReadTags {
   /** The values of each tag by its name, in the order of the record. A tag without values is absent. */
   readonly tags: ReadonlyMap<string, readonly string[]>;
-  /** The fault of each malformed tag, by its name. None of its values is in `tags`, since some of them could mislead. */
+  /** The fault of each malformed tag, by its name. None of its values is in `tags`, since some could mislead. */
   readonly odd: ReadonlyMap<string, Rejection>;
 }
 

@@ -69,7 +69,7 @@ const CLOSE_MS = 5_000;
  * the 60 s of preStop, even when everything hangs.
  */
 const LAST_MS = 1_000;
-/** How much longer than its deadline a state may last before /livez calls the process stuck. */
+/** The time by which a state may exceed its deadline before /livez calls the process stuck, in milliseconds. */
 const STUCK_MARGIN_MS = 10_000;
 /** Starts everything and consumes until the drain begins. Rejects with what failed. */
 async function work(

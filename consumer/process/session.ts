@@ -25,7 +25,7 @@ export interface SessionDependencies {
   readonly log: Log;
   readonly retry: RetryPolicy;
   /**
-   * How long it may take to join the group, from `sinceMs` or from the loss of a session that had joined, in
+   * The longest time to join the group, from `sinceMs` or from the loss of a session that had joined, in
    * milliseconds.
    */
   readonly budgetMs: number;
@@ -48,9 +48,9 @@ export interface Session extends Pick<Broker, "publish" | "drain" | "standstills
   readonly ended: Promise<void>;
 }
 
-/** How often a broker is asked whether it has joined, until it has. */
+/** The time between two looks at whether the broker has joined, in milliseconds. */
 const JOINED_POLL_MS = 20;
-/** How long a broken broker may take to close before a new one is made. */
+/** The longest time that a broken broker may take to close before a new one is made, in milliseconds. */
 const CLOSE_MS = 5_000;
 
 export function startSession(dependencies: SessionDependencies): Session {

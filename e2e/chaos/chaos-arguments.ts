@@ -42,6 +42,6 @@ export interface ChaosArguments extends CommonArguments {
 export interface ReplayArguments extends CommonArguments {
   /** A schedule file, or a directory of artifacts that holds one. */
   readonly path: string;
-  /** How many times the schedule runs, one after the other. */
+  /** The number of times that the schedule runs, one after the other. */
   readonly times: number;
 }

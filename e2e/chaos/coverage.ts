@@ -16,7 +16,7 @@ export interface CoveredStep {
   readonly outcome: "fired" | "missed" | "never-fired" | "open";
 }
 
-/** How often one fault fired at one moment. */
+/** The number of times that one fault fired at one moment. */
 export interface CoverageCell {
   readonly fault: string;
   readonly trigger: string;
@@ -26,7 +26,7 @@ export interface CoverageCell {
   readonly schedules: number;
   /** The number of steps that fired. */
   readonly fired: number;
-  /** Why the pair is impossible; undefined when it is possible. */
+  /** The reason why the pair is impossible, or undefined when it is possible. */
   readonly impossible?: string;
 }
 

@@ -37,7 +37,7 @@ const TRIGGER_MS_MAX = 2000;
 const STEP_SHARE = 1.2;
 const SLACK_SHARE = 2;
 /**
- * How long a lasting fault stays, mostly and sometimes, as a multiple of `triggerMsMax`. The longer
+ * The time that a lasting fault stays, mostly and sometimes, as a multiple of `triggerMsMax`. The longer
  * one outlasts a session.
  */
 const SHORT_STAY = { min: 0.25, max: 1 } as const;

@@ -27,7 +27,7 @@ export interface ScheduleStep {
   /** The fault. */
   readonly do: FaultStep;
   /**
-   * How long a lasting fault stays, from its injection. When absent, it stays until the healing at
+   * The time that a lasting fault stays, from its injection. When absent, it stays until the healing at
    * the end.
    */
   readonly until?: { readonly elapsedMs: number };

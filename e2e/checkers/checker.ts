@@ -22,7 +22,7 @@ export type Evidence = (typeof EVIDENCE)[number];
 
 /** Everything that is known of a run. */
 export interface RunHistory {
-  /** In the order of `atMs`. */
+  /** The events in the order of `atMs`. */
   readonly events: readonly HistoryEvent[];
   /** Evidence that the target or broker cannot give, with the ability that it lacks. */
   readonly lacking: ReadonlyMap<Evidence, string>;

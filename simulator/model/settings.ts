@@ -21,7 +21,7 @@ export const DURATIONS = {
 } as const;
 
 /**
- * How old an event may be and how long its outcome is kept: the initial limits of a volume, or the
+ * The largest age of an event and the time that its outcome is kept: the initial limits of a volume, or the
  * raised ones.
  */
 export interface AgeLimits {

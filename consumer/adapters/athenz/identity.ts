@@ -15,9 +15,9 @@ export interface IdentityOptions extends Pick<
   readonly log: Log;
 }
 
-/** How long the files may be unusable while the pair that was read before is valid; a rotation takes seconds. */
+/** The longest time for which the files may be unusable while the earlier pair is valid. A rotation takes seconds. */
 const KEPT_MS_MAX = 60_000;
-/** How long a fault that came back must stay away before it is over. */
+/** The time for which a fault that came back must stay away before it counts as over. */
 const QUIET_MS = 15_000;
 /** The largest file that is read; it is far above any chain or bundle. */
 const FILE_BYTES_MAX = 4_194_304;

@@ -94,7 +94,7 @@ test.runIf(isRoot)("directories that were there stay whose they are", async () =
   expect(await seen(join(root, "claims"))).toMatchObject(OWNER);
 });
 
-// As another user than root: euid is the process's, so nothing else may run meanwhile.
+// Runs work as another user than root. The euid belongs to the process, so nothing else may run meanwhile.
 async function as<T>(uid: number, gid: number, work: () => Promise<T>): Promise<T> {
   process.setegid?.(gid);
   process.seteuid?.(uid);

@@ -3,7 +3,7 @@ import { getSystemErrorMessage, getSystemErrorName } from "node:util";
 import { expect, test } from "vitest";
 import { result } from "./system-call.ts";
 
-/** As Node makes it, whatever libuv knows of the number. */
+/** Creates a system error as Node does, with the message that libuv has for its number. */
 function systemError(name: keyof typeof constants.errno): NodeJS.ErrnoException {
   const errno = -constants.errno[name];
   const code = getSystemErrorName(errno);

@@ -19,7 +19,7 @@ import type { Place } from "./fetching/leaders.ts";
 import { createStandstills } from "./delivery/standstills.ts";
 import { createPartitionWatch, standstillAfterMs } from "./fetching/watch.ts";
 
-/** How long leaving the group and closing connections in order may take, in milliseconds; then they are cut. */
+/** The longest time to leave the group and close connections in order, in milliseconds. Then they are cut. */
 const LEAVE_MS_MAX = 3000;
 const FETCH_BYTES_MIN = 10_485_760;
 /** The retries for a leader or coordinator that moves. When they are spent the whole client is replaced. */
@@ -27,7 +27,7 @@ const CONSUMER_RETRY = { initialRetryTime: 100, maxRetryTime: 2000, retries: 8 }
 
 export interface KafkaBrokerOptions extends KafkaClientOptions {
   readonly metrics: Pick<Metrics, "gauge">;
-  /** How long a partition that stands still is left alone, in milliseconds. Defaults to 15,000. */
+  /** The time for which a partition that stands still is left alone, in milliseconds. Defaults to 15,000. */
   readonly standstillRetryMs?: number;
 }
 

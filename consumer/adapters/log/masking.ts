@@ -94,7 +94,7 @@ const LENGTH_MIN = 4;
  */
 function spellingsOf(value: string): Set<string> {
   const spellings = new Set<string>();
-  // After "Bearer X", X alone is masked, too.
+  // The X of "Bearer X" is masked alone, too.
   for (const part of [value, value.replace(/^\w+\s+/, "")]) {
     if (part.length < LENGTH_MIN) continue;
     const bytes = Buffer.from(part, "utf8");

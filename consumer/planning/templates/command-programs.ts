@@ -94,7 +94,7 @@ const LAUNCHERS: readonly Launcher[] = [
   launcher(/^(?:systemd-run|systemd-cat|systemd-inhibit)$/, "pEtHMu"),
   launcher(/^chpst$/, "uUbnemdopfrc"),
   launcher(/^(?:npx|bunx)$/, "p"),
-  // With these, the word after the first operand ("run", "exec", "eval") names a script.
+  // The word after the first operand of these ("run", "exec", "eval") names a script.
   launcher(/^(?:npm|pnpm|bun|deno|go|cargo|uv|poetry|pipx|bundle)$/, "", 1),
 ];
 
@@ -129,7 +129,7 @@ export function knownProgram(path: string): Interpreter | Launcher | ShellCaller
 
 const RUNS_IN_CONTAINER = /^(?:exec|run|debug)$/;
 
-/** Returns the position of the program that a command runs in a container, or -1 when there is none or it is unknown. */
+/** Returns the position of the program that a command runs in a container, or -1 when it has none or is unknown. */
 export function programInContainer(command: readonly string[]): number {
   const tool = command[0] ?? "";
   const start = command.findIndex((argument) => RUNS_IN_CONTAINER.test(argument));

@@ -113,7 +113,7 @@ export function refused(message: string): ConsumerError {
 /**
  * Fills a template in one pass, so the content of a value is never read as a template. A field with several values is
  * filled with the one that satisfies the conditions by which the rule applies, and cannot be filled when that is not
- * exactly one. A value that shows nothing counts as absent. An absent value is replaced by the default, if there is one.
+ * exactly one. A value that shows nothing counts as absent. An absent value is replaced by the default, if any.
  */
 export function fill(
   { parts }: Template,

@@ -28,7 +28,7 @@ export interface PlayedStep {
    * not injected.
    */
   readonly pod: string | null;
-  /** How the schedule chose that pod; null where there is none. */
+  /** The way in which the schedule chose that pod, or null where there is none. */
   readonly selector: PodSelector | null;
   /** True while the fault is being injected, and until it is healed. */
   readonly inForce: boolean;

@@ -21,7 +21,7 @@ import type { PlayedLoad } from "./play-load.ts";
 import type { PlayedStep } from "./played-step.ts";
 import { StepPlayer } from "./step-player.ts";
 
-/** How far a schedule has come, for the terminal and the report. */
+/** The progress of a schedule, for the terminal and the report. */
 export interface ScheduleProgress {
   readonly schedule: Schedule;
   readonly phase: "deploying" | "playing" | "converging" | "ended";

@@ -15,7 +15,7 @@ const STEP_MS_MAX = 30_000;
 const STEP_MS_MIN = 500;
 /** More than `execution.clockSkewMsMax`, and less than the largest age of an event. */
 const BEYOND_SKEW_MS = 300_000;
-/** How far the time that a process shows may be from the requested one. */
+/** The largest difference between the time that a process shows and the requested one. */
 const TOLERANCE_MS = 100;
 /**
  * The longest time until a pod has a process that takes the clock, as a multiple of `triggerMsMax`.

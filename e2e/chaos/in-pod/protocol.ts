@@ -23,7 +23,7 @@ export const toServer = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("taken"),
     version: z.int(),
-    /** How far Date is ahead of the system's clock, as the program sees it. */
+    /** The time by which Date is ahead of the system's clock, as the program sees it. */
     clockAheadMs: z.number(),
   }),
   /** A rule failed or delayed a call. */

@@ -13,14 +13,14 @@ export interface Prover {
 export interface Control {
   /** The invariants that broke; null when none did. */
   readonly broken: string | null;
-  /** How much was run, such as `250 runs, 4.0 s`. */
+  /** The amount that was run, such as `250 runs, 4.0 s`. */
   readonly played: string;
 }
 
 export interface Search {
   /** The checker that found the fault, and where; null when none did. */
   readonly found: string | null;
-  /** How much was run, such as `3 schedules, 81.2 s`. */
+  /** The amount that was run, such as `3 schedules, 81.2 s`. */
   readonly played: string;
 }
 

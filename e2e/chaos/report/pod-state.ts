@@ -23,7 +23,7 @@ export type PodPhase =
 export interface PodState {
   readonly name: string;
   readonly phase: PodPhase;
-  /** How often the app was started again. */
+  /** The number of times that the app was started again. */
   readonly restarts: number;
   /** The exit code with which the app ended last; null when it never did. */
   readonly exitCode: number | null;

@@ -31,7 +31,7 @@ export interface PodSource {
  * remote.
  */
 const ASK_INTERVAL_MS = 1000;
-/** How long a pod that is gone is still shown. */
+/** The time for which a pod that is gone is still shown. */
 const GONE_SHOWN_MS = 4000;
 
 /**

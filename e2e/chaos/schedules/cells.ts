@@ -11,7 +11,7 @@ import type { ScheduleEnvironment } from "./rules.ts";
 export interface Cell {
   readonly fault: FaultKind;
   readonly trigger: TriggerKind;
-  /** Why the pair is impossible; undefined when it is possible. */
+  /** The reason why the pair is impossible, or undefined when it is possible. */
   readonly impossible: string | undefined;
 }
 

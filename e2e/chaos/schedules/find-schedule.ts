@@ -6,7 +6,7 @@ import { UsageError } from "#e2e/errors.ts";
 /** The name of a schedule among the artifacts of a run. */
 const SCHEDULE_FILE = "schedule.json";
 
-/** How deep a schedule may be below the given directory: run, schedule, and one more. */
+/** The largest depth of a schedule below the given directory: run, schedule, and one more. */
 const DEPTH_MAX = 3;
 
 /**

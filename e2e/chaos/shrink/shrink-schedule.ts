@@ -29,7 +29,7 @@ export interface ShrinkOptions {
 
 export interface ShrunkSchedule {
   readonly schedule: Schedule;
-  /** How many times it was played since it was found, and how many times it failed. */
+  /** The number of times that it was played since it was found, and that it failed. */
   readonly tries: number;
   readonly failures: number;
   /** The number of candidates that were played. */

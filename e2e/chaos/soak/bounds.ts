@@ -2,7 +2,7 @@ import { SNAPSHOT_ENTRIES_MIN } from "#e2e/chaos/engine/chaos-rules.ts";
 import type { Measure, SubjectKind } from "./sample.ts";
 
 /**
- * How much more a process may use for every hour that it lives after its warm-up. docs/chaos.md
+ * The largest growth of a process for every hour that it lives after its warm-up. docs/chaos.md
  * states the same numbers.
  */
 export interface GrowthBound {

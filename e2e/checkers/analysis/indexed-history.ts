@@ -47,7 +47,7 @@ export interface ActionEvents {
   readonly records: readonly Indexed<Published>[];
   /** The attempts by number. */
   readonly attempts: ReadonlyMap<number, AttemptEvents>;
-  /** In the order of time. */
+  /** The effects in the order of time. */
   readonly effects: readonly Indexed<Effect>[];
   readonly deadLetters: readonly Indexed<DeadLettered>[];
   /**
@@ -70,7 +70,7 @@ export interface AttemptEvents {
 export interface PartitionEvents {
   readonly topic: string;
   readonly partition: number;
-  /** In the order of their offsets. */
+  /** The records in the order of their offsets. */
   readonly records: readonly Indexed<Published>[];
   /** All commits in the order of time, including those that were refused. */
   readonly commits: readonly Indexed<Committed>[];

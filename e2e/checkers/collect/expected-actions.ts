@@ -29,7 +29,7 @@ const incidentSchema = z.object({
   id: z.string(),
   status: z.string(),
   severity: z.string(),
-  /** In seconds. */
+  /** The start of the episode, in seconds since the epoch. */
   started_on: z.int(),
   environment: z.string(),
   tags: z.record(z.string(), z.array(z.string())),

@@ -92,7 +92,7 @@ export interface FaultRule extends FaultScope {
    * one after them triggers it. Defaults to 0.
    */
   readonly skip?: number;
-  /** How often the rule can be triggered. By default there is no limit. */
+  /** The largest number of times that the rule is triggered. Defaults to no limit. */
   readonly times?: number;
   /** The probability in [0, 1] that a matching exchange triggers the rule. Defaults to 1. */
   readonly probability?: number;

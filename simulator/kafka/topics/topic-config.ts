@@ -69,9 +69,9 @@ export interface TopicRules {
   /** True when retention applies at all (`cleanup.policy`). */
   readonly deletes: boolean;
   readonly usesLogAppendTime: boolean;
-  /** How old a record may be when it is appended, in milliseconds. */
+  /** The largest age of a record when it is appended, in milliseconds. */
   readonly timestampBeforeMsMax: number;
-  /** How far in the future a record may be, in milliseconds. */
+  /** The longest time that a record may lie in the future, in milliseconds. */
   readonly timestampAfterMsMax: number;
   readonly insyncReplicasMin: number;
 }

@@ -84,7 +84,7 @@ const CRASH_WEIGHTS: Readonly<Record<CrashPoint, number>> = {
 };
 
 /**
- * How often each fault and event occurs in a run. Each run has much of a few kinds, since all kinds
+ * The frequency of each fault and event in a run. Each run has much of a few kinds, since all kinds
  * at once hide each other.
  */
 export interface FaultProfile {

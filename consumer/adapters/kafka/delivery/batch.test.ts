@@ -61,7 +61,7 @@ function startDeliveries(maybeStale: () => boolean, doubles: Doubles = {}) {
   };
 }
 
-/** How many of records of these sizes the handler was given at once. */
+/** Returns the number of records that the handler was given at once, for records of these sizes. */
 async function shareOf(sizes: readonly number[], doubles: Doubles): Promise<number> {
   const resolved: string[] = [];
   const { batches, deliver } = startDeliveries(() => false, doubles);

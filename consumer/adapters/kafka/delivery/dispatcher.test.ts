@@ -24,7 +24,7 @@ function setUp({ partitionsConcurrentMax = 8, handle, commit }: Doubles = {}) {
   const assignments = createAssignments();
   const paused = new Set<number>();
   const resolved: number[] = [];
-  /** Where a fetch begins. */
+  /** The offset at which the next fetch begins. */
   let position = 1n;
   const handled: { batch: Batch; end: () => void }[] = [];
   let stale = false;

@@ -52,14 +52,14 @@ export interface Dispatcher {
 }
 
 /**
- * How long kafkajs waits for a handler, in milliseconds. It fetches from a broker again only when every batch of the
- * last fetch was handled, so a slow partition would hold up all others; after this time the partition is paused
+ * The time that kafkajs waits for a handler, in milliseconds. It fetches from a broker again only when every batch of
+ * the last fetch was handled, so a slow partition would hold up all others. After this time the partition is paused
  * instead.
  */
 const DETACH_MS = 50;
 /** The size of a record that can always be held, however small the share of a partition is. */
 const RECORD_BYTES_MIN = 16 * 1024 * 1024;
-/** How often waiting partitions are looked at, beside the ends of handlers, in milliseconds. */
+/** The time between two looks at waiting partitions, beside those when a handler ends, in milliseconds. */
 const WAKE_INTERVAL_MS = 200;
 /**
  * The delay before a position that could not be read is looked at again, since another replica may have better bytes.

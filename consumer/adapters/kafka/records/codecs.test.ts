@@ -20,7 +20,7 @@ async function unpack(codec: number, bytes: Buffer): Promise<Buffer> {
   return Buffer.concat(await Array.fromAsync(unpacked(codec, bytes)));
 }
 
-/** Why it was refused, and how many bytes came before. */
+/** Returns the reason of the refusal, and the number of bytes that came before. */
 async function refusal(codec: number, bytes: Buffer) {
   let bytesBefore = 0;
   try {

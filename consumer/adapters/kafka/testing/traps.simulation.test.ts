@@ -40,7 +40,7 @@ describe("kafkajs", () => {
     const cluster = await harness.startCluster();
     // Publishes only: a member of a group would ask for leaders too.
     const started = harness.startBroker(cluster, undefined);
-    // As its metadata is when it lacks the partition that a key leads to.
+    // The metadata of kafkajs can lack the partition that a key leads to.
     const leaders = vi.spyOn(kafkajsCluster.prototype, "findLeaderForPartitions");
     leaders.mockReturnValueOnce({});
     const record = { topic: DEAD_LETTERS, key: "k", value: Buffer.from("x"), headers: {} };

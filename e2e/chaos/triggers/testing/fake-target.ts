@@ -6,7 +6,7 @@ export class FakeTarget implements Pick<Target, "subscribe" | "pods" | "lastSeen
   readonly listeners = new Set<(entry: TargetEvent | ContainerEvent) => void>();
   readonly present: V1Pod[] = [];
   readonly files: LogFile[] = [];
-  /** How often logs were looked for. */
+  /** The number of times that logs were looked for. */
   looks = 0;
 
   subscribe(listener: (entry: TargetEvent | ContainerEvent) => void): () => void {
