@@ -26,12 +26,13 @@ import { runProcess } from "./process/run-process.ts";
 const USAGE = `usage: kafka_consumer --config FILE [--log-level debug|info|warn|error]
        kafka_consumer history list|show|stats|verify|resolve
        kafka_consumer skip
+       kafka_consumer pause|resume
        kafka_consumer dead-letter redrive
        kafka_consumer check --config FILE
        kafka_consumer rules test|explain --config FILE
            each with --help; kafka_consumer --version`;
 /** Commands for people; everything else is the consumer itself. */
-const OPERATIONS = new Set(["check", "dead-letter", "history", "rules", "skip"]);
+const OPERATIONS = new Set(["check", "dead-letter", "history", "pause", "resume", "rules", "skip"]);
 /** The longest time that something unclosed may keep the process alive after its end, in milliseconds. */
 const LINGER_MS_MAX = 1000;
 

@@ -362,7 +362,7 @@ export type CounterName =
 
 export type HistogramName = "fsync" | "action" | "record";
 
-export type GaugeName = "lag" | "lanes" | "history_entries" | "standstill";
+export type GaugeName = "lag" | "lanes" | "history_entries" | "standstill" | "paused";
 
 /** The state of a dependency; /readyz shows `reason`. */
 export type DependencyState =
@@ -394,6 +394,16 @@ export interface ReadinessReport {
   /** One line for a person: empty when ready, otherwise every reason, in the order in which to mend them. */
   readonly reason: string;
   readonly dependencies: Readonly<Record<Dependency, DependencyState>>;
+  /** Set while an operator has paused the work. A paused pod stays ready, so that a rollout can complete. */
+  readonly paused?: PauseReport;
+}
+
+/** An operator's order to pause. */
+export interface PauseReport {
+  readonly by: string;
+  readonly reason: string;
+  /** The time of the order, in milliseconds since the epoch. */
+  readonly sinceMs: number;
 }
 
 /** Called at every request to /livez and /readyz; both return at once and never throw. */

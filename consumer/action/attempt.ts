@@ -11,6 +11,8 @@ import { digestOfRequest } from "#consumer/planning/request-digest.ts";
 import type { Run } from "./types.ts";
 import { checkAdmission } from "./admission.ts";
 import { deadLetterReason } from "./dead-letter.ts";
+import { pausedMsBetween } from "#consumer/history/control/pause-file.ts";
+import { readPause, waitWhilePaused } from "./pause.ts";
 
 const OUTCOME_POLL_MS = 250;
 export const DELETED = "its attempts were deleted meanwhile";
@@ -76,14 +78,39 @@ async function reachEnd(
   attempt: number,
   before: Before | undefined,
 ): Promise<AttemptEnd | NotBegun> {
-  const { clock, random, settings } = run.dependencies;
-  const { claim, outcome, certain } = await look(run, attempt);
-  if (claim && outcome) return endOf(claim, outcome, "found");
-  if (claim) return waitForOutcome(run, claim);
+  for (;;) {
+    const { claim, outcome, certain } = await look(run, attempt);
+    if (claim && outcome) return endOf(claim, outcome, "found");
+    if (claim) return waitForOutcome(run, claim);
 
+    // Nothing is decided about an action while the work is paused. Afterwards the attempt is looked at again, because
+    // another pod may have begun it meanwhile.
+    if (await waitWhilePaused(run)) continue;
+    const notBegun = await whyNotBegun(run, attempt, before, certain);
+    if ((await readPause(run)).paused) continue;
+    if (notBegun) return notBegun;
+    run.ended.throwIfAborted();
+    return claimAndAct(run, attempt, before);
+  }
+}
+
+/**
+ * Waits until the attempt may begin, and returns undefined then. Otherwise returns why it never will. `certain` says
+ * that nobody has claimed it.
+ */
+async function whyNotBegun(
+  run: Run,
+  attempt: number,
+  before: Before | undefined,
+  certain: boolean,
+): Promise<NotBegun | undefined> {
+  const { clock, random, settings } = run.dependencies;
   if (before) {
     const delayMs = retryDelayMs(attempt - 1, settings.retry, random);
-    const sinceMs = clock.wallMs() + delayMs - before.firstClaimedAtMs;
+    const startMs = clock.wallMs() + delayMs;
+    const { firstClaimedAtMs } = before;
+    const pausedMs = pausedMsBetween(await readPause(run), firstClaimedAtMs, startMs);
+    const sinceMs = startMs - firstClaimedAtMs - pausedMs;
     const spent = sinceMs > (settings.retryBudgetMs ?? Number.POSITIVE_INFINITY);
     if (certain && spent && !before.permitted) {
       return { notBegun: "the budget for retries is spent" };
@@ -91,13 +118,10 @@ async function reachEnd(
     await clock.sleep(delayMs, run.ended);
   }
   const standing = await standingOf(run, run.ended);
-  if (certain && standing !== "young") {
-    const deleted = before !== undefined && (await isDeleted(run, attempt - 1));
-    if (deleted) return { notBegun: DELETED };
-    return { notBegun: standing === "swept" ? SWEPT : "too old for another attempt" };
-  }
-  run.ended.throwIfAborted();
-  return claimAndAct(run, attempt, before);
+  if (!certain || standing === "young") return undefined;
+  const deleted = before !== undefined && (await isDeleted(run, attempt - 1));
+  if (deleted) return { notBegun: DELETED };
+  return { notBegun: standing === "swept" ? SWEPT : "too old for another attempt" };
 }
 
 function endOf(claim: Holder, outcome: Outcome, by: AttemptEnd["by"]): AttemptEnd {
@@ -216,18 +240,26 @@ async function claimAndAct(
   let firstTryMs: number | undefined;
   const tryToClaim = async () => {
     const tryMs = clock.monotonicMs();
+    // The first try comes right after the check for a pause. A later one finds out whether an earlier one has linked
+    // the claim, which was begun before the pause then.
+    const isPaused = firstTryMs !== undefined && (await history.pause.read()).paused;
     firstTryMs ??= tryMs;
-    const linked = (await history.claims.linkClaim(claim)) === "linked";
-    const present = linked
-      ? claim
-      : existing(await readHolder(key, attempt, run.dependencies), "claim", run);
+    const linked = !isPaused && (await history.claims.linkClaim(claim)) === "linked";
+    const found = linked ? claim : await readHolder(key, attempt, run.dependencies);
+    if (isPaused && !found) return undefined;
+    const present = existing(found, "claim", run);
     if (present.nonce !== claim.nonce) return { present, linked, sinceMs: tryMs };
     await history.claims.sync(key);
     // When the name was taken by this run itself, the claim may be as old as the first try.
     return { present, linked, sinceMs: linked ? tryMs : firstTryMs };
   };
   // Once tried, the claim may stand: the run follows it up for a little longer than it lasts.
-  const { present, linked, sinceMs } = await history.hold("claim", tryToClaim, run.lingering);
+  let claimed = await history.hold("claim", tryToClaim, run.lingering);
+  while (!claimed) {
+    await waitWhilePaused(run);
+    claimed = await history.hold("claim", tryToClaim, run.lingering);
+  }
+  const { present, linked, sinceMs } = claimed;
   if (present.nonce !== claim.nonce) return waitForOutcome(run, present);
   metrics.count("claims", { result: linked ? "linked" : "own" });
   log.info("action.claimed", attemptFields(planned, claim));

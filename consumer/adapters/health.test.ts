@@ -99,6 +99,7 @@ describe("health server", () => {
       "lag_records",
       "standstill",
       "lanes",
+      "paused",
       "history_entries",
     ]);
   });

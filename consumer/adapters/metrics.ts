@@ -64,6 +64,11 @@ const GAUGES: Readonly<Record<GaugeName, { name: string; help: string; labels: s
     labels: ["topic", "partition", "offset", "cause"],
   },
   lanes: { name: "lanes", help: "Incidents at work.", labels: [] },
+  paused: {
+    name: "paused",
+    help: "1 while an operator has paused the work, or nobody can read whether one has.",
+    labels: [],
+  },
   history_entries: { name: "history_entries", help: "Entries of the action history.", labels: [] },
 };
 

@@ -10,6 +10,11 @@ import { createVolumeHealth } from "./base/health.ts";
 import type { VolumeHealth } from "./base/health.ts";
 import { createHorizon } from "./maintenance/horizon.ts";
 import type { HorizonDurations } from "./maintenance/horizon.ts";
+import { forgetSeen } from "./control/forget-seen.ts";
+import { createPause } from "./control/pause.ts";
+import type { PauseDurations } from "./control/pause.ts";
+import type { PauseOrder } from "./control/pause-file.ts";
+import { startPauseWatch } from "./control/watch-pause.ts";
 import { isImportMissing, readImport } from "./import/import-history.ts";
 import type { ImportSettings } from "./import/import-history.ts";
 import { importedKey, renderImportKey } from "./import/import-key.ts";
@@ -65,6 +70,8 @@ interface HistorySettings {
   readonly import?: ImportSettings;
   /** The durations of the horizon. Defaults to those of production. */
   readonly horizon?: HorizonDurations;
+  /** The durations of the pause. Defaults to those of production. */
+  readonly pause?: PauseDurations;
 }
 
 export interface HistoryDependencies {
@@ -87,6 +94,8 @@ export interface History extends AsyncDisposable {
    * "clock-beyond-skew" as well.
    */
   readHorizon(): Promise<number>;
+  /** Tells whether an operator has paused the work. */
+  readonly pause: HistoryPause;
   /** Not ready while any operation on the volume fails or gets no answer. */
   readonly state: DependencyState;
   /**
@@ -115,6 +124,16 @@ export interface History extends AsyncDisposable {
    * after 5 seconds.
    */
   close(): Promise<void>;
+}
+
+/** The pause, as the last order of an operator says. */
+interface HistoryPause {
+  /** The order that was read last; undefined when the last reading failed. */
+  readonly known: PauseOrder | undefined;
+  /** Returns the order as it was at most `readingMsMax` ago, see `Pause.read`. Tries once. */
+  read(): Promise<PauseOrder>;
+  /** The longest time for which a reading is used, in milliseconds. */
+  readonly readingMsMax: number;
 }
 
 interface SweepingOptions {
@@ -184,6 +203,8 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     podUid,
     durations: settings.horizon,
   });
+  const { pause: durations } = settings;
+  const pause = createPause({ ...dependencies, atomicFiles, writer, durations });
   const isOwn = (path: string): boolean => journal.owns(path);
   const journals = createJournalReader({ files, clock, log, metrics, isOwn });
   const generations = {
@@ -224,6 +245,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     await clock.compare();
     await historySync.refresh();
     await horizon.begin();
+    await pause.begin();
     await takeOver();
     if (await isImportMissing({ files, settings: settings.import })) {
       log.warn("history.import.missing", { file: settings.import?.file });
@@ -245,6 +267,8 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     intervalMs: settings.publishIntervalMs,
     before: takeOver,
   });
+  const pauseWatch = startPauseWatch({ pause, health, clock, intervalMs: probeIntervalMs });
+  await pauseWatch.looked;
   const probe = startProbe({
     health,
     clock,
@@ -281,9 +305,13 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
     sweeper = startSweeper({
       parts: [
         () => compactor.round(),
-        (giveUp) => claimSweep.round(giveUp),
+        // The sweep ends keys that are old, and while the work is paused nothing ends because it is old.
+        async (giveUp) => {
+          if (!(await pause.read()).paused) await claimSweep.round(giveUp);
+        },
         (giveUp) => horizon.fold(giveUp),
         () => leftovers.round(),
+        () => forgetSeen(files, clock),
         ...also,
       ],
       clock,
@@ -297,7 +325,8 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
 
   const finish = async (): Promise<void> => {
     await sweeper?.stop();
-    await Promise.all([probe.stop(), publisher.stop()]);
+    await Promise.all([probe.stop(), publisher.stop(), pauseWatch.stop()]);
+    await pause.end();
     try {
       await journal.seal();
     } catch (error) {
@@ -323,6 +352,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
       clock.assertAgrees();
       return horizon.read();
     },
+    pause,
     get state() {
       return health.state;
     },

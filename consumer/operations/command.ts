@@ -2,6 +2,7 @@ import { createFiles } from "#consumer/adapters/files/files.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { ExitCode } from "#consumer/errors.ts";
 import { runHistory } from "./history-command.ts";
+import { runPause } from "./pause-command.ts";
 import { runRedrive } from "./redrive-command.ts";
 import { runResolve } from "./resolve-command.ts";
 import { runRules } from "./rules/rules-command.ts";
@@ -16,6 +17,8 @@ const OPERATIONS_USAGE = `kafka_consumer history list [--outcome OUTCOME] [--rul
        kafka_consumer history verify
        kafka_consumer history resolve KEY --as done|failed-not-applied --by NAME --reason TEXT
        kafka_consumer skip --topic TOPIC --partition N --offset N --by NAME --reason TEXT
+       kafka_consumer pause --by NAME --reason TEXT
+       kafka_consumer resume --by NAME --reason TEXT
            each with [--directory DIR]; default is variable HISTORY_DIR, then /data/automation_consumer
        kafka_consumer dead-letter redrive --config FILE --by NAME [--reason REASON] [--key KEY] [--max N]
            [--again] [--dry-run]`;
@@ -26,14 +29,17 @@ const ALLOWED: Readonly<Record<string, readonly (keyof Options)[]>> = {
   "history stats": ["directory", "json"],
   "history verify": ["directory"],
   "history resolve": ["as", "by", "directory", "reason"],
+  pause: ["by", "directory", "reason"],
+  resume: ["by", "directory", "reason"],
   skip: ["by", "directory", "offset", "partition", "reason", "topic"],
   "dead-letter redrive": ["again", "by", "config", "dry-run", "key", "max", "reason"],
 };
 
 /**
  * Runs a command for operators. `history` reads a volume, which only `history resolve` changes; `skip` orders the
- * consumer to pass records that cannot be read; `dead-letter redrive` publishes dead letters again. Resolves with the
- * exit code. Throws "usage" and the errors of the volume and the broker.
+ * consumer to pass records that cannot be read; `pause` and `resume` order whether actions may begin; `dead-letter
+ * redrive` publishes dead letters again. Resolves with the exit code. Throws "usage" and the errors of the volume and
+ * the broker.
  */
 export async function runOperation(
   argv: readonly string[],
@@ -41,7 +47,7 @@ export async function runOperation(
 ): Promise<ExitCode> {
   const [group = "", name = ""] = argv;
   if (group === "check" || group === "rules") return runRules(argv, context);
-  const command = group === "skip" ? group : `${group} ${name}`;
+  const command = Object.hasOwn(ALLOWED, group) ? group : `${group} ${name}`;
   const allowed = ALLOWED[command];
   if (allowed === undefined) throw usage(`there is no command "${command.trim()}"`);
   const { values, positionals } = parse(argv.slice(command.split(" ").length));
@@ -56,6 +62,9 @@ export async function runOperation(
     values.directory ?? (context.environment.HISTORY_DIR || "/data/automation_consumer");
   const volume = { files: createFiles(directory, { mustShare: true }), directory };
   if (command === "skip") return onVolume(directory, () => runSkip(values, volume, context));
+  if (command === "pause" || command === "resume") {
+    return onVolume(directory, () => runPause(command, values, volume, context));
+  }
   if (command === "history resolve") {
     const key = positionals[0] ?? "";
     return onVolume(directory, () => runResolve(key, values, volume, context));

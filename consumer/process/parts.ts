@@ -1,6 +1,6 @@
 import type { History } from "#consumer/history/history.ts";
 import type { Lanes } from "#consumer/intake/lanes.ts";
-import type { Dependency, DependencyState } from "#consumer/ports.ts";
+import type { Dependency, DependencyState, PauseReport } from "#consumer/ports.ts";
 import type { Session } from "./session.ts";
 
 /** The parts of the process that have been started so far. */
@@ -13,6 +13,8 @@ export interface Parts {
   leftOver?: ReadonlySet<Promise<void>>;
   /** The batches at work. */
   readonly batches: Set<Promise<void>>;
+  /** The history, once it is open. */
+  history?: Pick<History, "pause">;
   readonly states: Record<Dependency, () => DependencyState>;
 }
 
@@ -40,4 +42,11 @@ export function statesOf({ states }: Parts): Record<Dependency, DependencyState>
     history: states.history(),
     broker: states.broker(),
   };
+}
+
+/** Describes the pause for the report of readiness; empty while the work is not paused. */
+export function pauseOf({ history }: Parts): { readonly paused?: PauseReport } {
+  const order = history?.pause.known;
+  if (order?.paused !== true) return {};
+  return { paused: { by: order.by, reason: order.reason, sinceMs: order.atMs } };
 }

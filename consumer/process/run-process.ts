@@ -4,7 +4,7 @@ import { endsWithin } from "#consumer/async/deadline.ts";
 import type { ProcessDependencies } from "./dependencies.ts";
 import { ConsumerError } from "#consumer/errors.ts";
 import type { ExitCode } from "#consumer/errors.ts";
-import { createParts, statesOf } from "./parts.ts";
+import { createParts, pauseOf, statesOf } from "./parts.ts";
 import type { Parts } from "./parts.ts";
 import type { BatchHandler, Broker, Credentials } from "#consumer/ports.ts";
 import { startSession } from "./session.ts";
@@ -47,7 +47,7 @@ export async function runProcess(dependencies: ProcessDependencies): Promise<Exi
   try {
     server = await health.serve({
       liveness: () => lifecycle.liveness(),
-      readiness: () => lifecycle.readiness(statesOf(parts)),
+      readiness: () => ({ ...lifecycle.readiness(statesOf(parts)), ...pauseOf(parts) }),
     });
     await work(parts, lifecycle, dependencies);
   } catch (error) {

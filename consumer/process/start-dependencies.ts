@@ -60,6 +60,7 @@ export async function waitForDependencies(
       return parts.opening;
     });
     parts.states.history = () => history.state;
+    parts.history = history;
     return history;
   };
   const [history, password] = await Promise.all([open(), fetchSecret()]);

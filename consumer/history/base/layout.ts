@@ -13,6 +13,8 @@ import { ConsumerError } from "#consumer/errors.ts";
  *   limits/<sha256 of the rule>/<number>.run, <day>.<run>.decision and head
  *   limits/per-<sha256 of the rule, fields and values>/<number>.run and head
  *   control/horizon/<pod uid>-<nonce>.json
+ *   control/pause.json
+ *   control/pause-seen/<pod uid>-<nonce>.json
  *   control/standstills/<topic>/<partition>.json
  *   control/skips/<topic>/<partition>/<offset>-<fingerprint>.json
  *   automation_action_history.json
@@ -34,6 +36,11 @@ export const IMPORTED_DIRECTORY = "imported";
 /** Holds a directory for each rule with limits, named by the sha256 of the rule's name. */
 export const LIMITS_DIRECTORY = "limits";
 export const HORIZON_DIRECTORY = "control/horizon";
+export const CONTROL_DIRECTORY = "control";
+/** Tells whether an operator has paused the work. */
+export const PAUSE_FILE = "control/pause.json";
+/** Holds a file for each process, by which it acknowledges that it has read the last order to pause or to resume. */
+export const PAUSE_SEEN_DIRECTORY = "control/pause-seen";
 
 export type AttemptFileKind = "claim" | "outcome" | "resolution";
 
@@ -103,6 +110,11 @@ export function temporaryPath(name: string): string {
 
 export function horizonPath(podUid: string, nonce: string): string {
   return `${HORIZON_DIRECTORY}/${podUid}-${nonce}.json`;
+}
+
+/** Returns the path of the acknowledgement of a process; `writer` is the uid of its pod and a nonce. */
+export function pauseSeenPath(writer: string): string {
+  return `${PAUSE_SEEN_DIRECTORY}/${writer}.json`;
 }
 
 /** Returns the path of the copy of an imported history with this sha256. */
