@@ -8,6 +8,7 @@ import { createFront } from "./connection-front.ts";
 import type { Arrival, ResponseRule, ActionEndpointControl } from "./action-endpoint-control.ts";
 import { createLedger, digestOf } from "./ledger.ts";
 import type { Ledger, ReceivedRequest } from "./ledger.ts";
+import { splitOrigin } from "./origin.ts";
 import { createRules } from "./rules.ts";
 import type { Rules } from "./rules.ts";
 import { readTraceparent } from "./traceparent.ts";
@@ -34,6 +35,8 @@ export interface ActionEndpointOptions {
   readonly idempotent?: boolean;
   /** A ledger that several endpoints share. By default the endpoint has its own. */
   readonly ledger?: Ledger;
+  /** Holds and answers that several endpoints share. By default the endpoint has its own. */
+  readonly rules?: Rules;
 }
 
 export interface RunningActionEndpoint extends AsyncDisposable {
@@ -49,7 +52,7 @@ export async function startActionEndpoint(
   options: ActionEndpointOptions = {},
 ): Promise<RunningActionEndpoint> {
   const ledger = options.ledger ?? createLedger();
-  const rules = createRules();
+  const rules = options.rules ?? createRules();
   const listener: RequestListener = (request, response) => {
     handle(request, response, { ledger, rules, idempotent: options.idempotent === true }).catch(
       () =>
@@ -125,15 +128,17 @@ async function handle(
   { ledger, rules, idempotent }: Handling,
 ): Promise<void> {
   const arrivedAtMs = Date.now();
+  const { origin, path } = splitOrigin(request.url ?? "/");
   const arrival = {
     key: headerOf(request, "idempotency-key"),
     method: request.method ?? "",
-    path: request.url ?? "/",
+    path,
   };
   // Requests that came on a connection which was open before the hold wait here.
   await waitAt(rules, "before-request", arrival, request);
   const received = {
     ...arrival,
+    origin,
     ...readTraceparent(headerOf(request, "traceparent")),
     ...(await readBody(request)),
     arrivedAtMs,

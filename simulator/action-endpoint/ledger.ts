@@ -8,7 +8,9 @@ export interface Effect extends TraceIds {
   /** The request's Idempotency-Key; null without one. */
   readonly key: string | null;
   readonly method: string;
-  /** The path with the query. */
+  /** The origin that the endpoint stood in for (origin.ts); null for the endpoint itself. */
+  readonly origin: string | null;
+  /** The path with the query, without the prefix of the origin. */
   readonly path: string;
   readonly body: string;
   /** The SHA-256 of the body, hexadecimal. */
