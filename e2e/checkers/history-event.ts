@@ -49,6 +49,8 @@ export interface ExpectedAction {
   readonly startedOnMs: number;
   readonly idempotent: boolean;
   readonly attemptsMax: number;
+  /** True for an action that is claimed under the key of a dry run and never sent. Defaults to false. */
+  readonly dryRun?: boolean;
 }
 
 /**

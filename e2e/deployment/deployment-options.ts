@@ -1,5 +1,6 @@
 import type { Authority } from "#fixtures/certificates.ts";
 import type { Configuration } from "#fixtures/configurations.ts";
+import type { OmegaJob } from "#simulator/omega/manifests/identities.ts";
 import type { Durations as PodDurations } from "#simulator/omega/manifests/overlay.ts";
 import type { Durations } from "#e2e/base/durations.ts";
 import type { RecordEvent } from "#e2e/base/events.ts";
@@ -27,6 +28,8 @@ export interface DeploymentOptions {
   readonly pod?: PodDurations;
   /** Changes the document of config.yaml. */
   readonly configure?: (document: Configuration) => Readonly<Record<string, unknown>>;
+  /** A configuration of the user in place of the kit's own, which `configure` would change. Defaults to none. */
+  readonly configuration?: DeployedConfiguration;
   /** False leaves the history volume out of the pod. Defaults to true. */
   readonly historyVolume?: boolean;
   /** True when `podFaults` of the deployment can act inside the processes of the pods. Defaults to false. */
@@ -37,6 +40,16 @@ export interface DeploymentOptions {
   readonly nodeOptions?: string;
   /** The memory limit of the app, as a quantity. Defaults to that of production. */
   readonly memoryLimit?: string;
+}
+
+/** A whole configuration, whose addresses are replaced by those of the simulators (rewrite-configuration.ts). */
+export interface DeployedConfiguration {
+  /** The text of config.yaml, which the consumer's loader accepts. */
+  readonly text: string;
+  /** The job whose rendering, identity, claim and environment the pods have. */
+  readonly job: OmegaJob;
+  /** The value of `execution.orphanWaitMs` that replaces that of the text. Defaults to that of the text. */
+  readonly orphanWaitMs?: number;
 }
 
 /** The parts of a run that all its deployments use. */

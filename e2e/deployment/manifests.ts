@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { configurationText } from "#fixtures/configurations.ts";
 import { readDeployTarget } from "#simulator/omega/deploy-target.ts";
+import type { OmegaJob } from "#simulator/omega/manifests/identities.ts";
 import { deploymentOf } from "#simulator/omega/manifests/objects.ts";
 import type { OmegaDeployment, OmegaObject } from "#simulator/omega/manifests/objects.ts";
 import { setMemoryLimit, withDurations, withRequests } from "#simulator/omega/manifests/overlay.ts";
@@ -11,6 +12,7 @@ import type { Site } from "#simulator/omega/manifests/site.ts";
 import { APP } from "#e2e/targets/pods.ts";
 
 export interface ManifestOptions {
+  readonly job: OmegaJob;
   /** The image of the app. */
   readonly image: string;
   readonly site: Site;
@@ -32,9 +34,9 @@ const DEPLOY_TARGET = join(
 );
 const HISTORY_VOLUME = "action-history";
 
-/** Renders the objects that Omega would apply for the component job, with the configuration of a run. */
+/** Renders the objects that Omega would apply for the job, with the configuration of a run. */
 export async function renderManifests(options: ManifestOptions): Promise<OmegaObject[]> {
-  const target = await readDeployTarget(DEPLOY_TARGET, "component");
+  const target = await readDeployTarget(DEPLOY_TARGET, options.job);
   const rendered = renderOmega({
     ...target,
     configFiles: { "config.yaml": configurationText(options.configuration) },

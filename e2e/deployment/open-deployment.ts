@@ -1,7 +1,18 @@
+import { parseConfig } from "#consumer/config/load-config.ts";
 import { TestDeployment } from "./test-deployment.ts";
-import type { DeploymentEnvironment, DeploymentOptions } from "./deployment-options.ts";
+import type {
+  DeployedConfiguration,
+  DeploymentEnvironment,
+  DeploymentOptions,
+} from "./deployment-options.ts";
 import { startServices } from "./services.ts";
 import type { Services } from "./services.ts";
+
+/** Returns the place where the pods look for the password of the broker. */
+function secretPlaceOf({ text }: DeployedConfiguration) {
+  const { ckms, kafka } = parseConfig(text, "config.yaml");
+  return { keyGroup: ckms.keyGroup, name: kafka.sasl.passwordSecret };
+}
 
 /**
  * Starts the services and the target, and deploys the application. Resolves when the objects are applied, while the
@@ -22,12 +33,14 @@ export async function openDeployment(
     stack.defer(async () => await services?.[Symbol.asyncDispose]());
     stack.defer(async () => await exposed?.[Symbol.asyncDispose]());
     stack.use(target);
+    const { configuration } = options;
     services = await startServices({
       host: platform.kitHost,
       partitions: options.partitions ?? 2,
       brokerNodes: options.brokerNodes ?? 1,
       granted: options.granted ?? true,
-      mutualTls: options.mutualTls ?? false,
+      mutualTls: options.mutualTls ?? configuration !== undefined,
+      ...(configuration && { job: configuration.job, secret: secretPlaceOf(configuration) }),
       brokers,
       authority,
       podFaults: options.podFaults === true ? environment.recordEvent : undefined,

@@ -18,6 +18,7 @@ import { expect } from "#e2e/errors.ts";
 import { createIncident } from "./incidents.ts";
 import type { PublishedIncident } from "./incidents.ts";
 import { findViolations, progressOf } from "./find-violations.ts";
+import { rewriteConfiguration } from "./configuration/rewrite-configuration.ts";
 import { historyClaimOf, renderManifests, unreadyMsOf } from "./manifests.ts";
 import { podName } from "#e2e/targets/pods.ts";
 import type { Target } from "#e2e/targets/target.ts";
@@ -134,7 +135,10 @@ export class TestDeployment extends DeployedPods implements AsyncDisposable {
 
   /** Renders the manifests and applies them. A second call updates the Deployment with another configuration. */
   async apply(configure = this.#options.configure): Promise<void> {
-    const { platform, durations } = this.#environment;
+    if (this.#options.configuration !== undefined) {
+      return await this.applyConfiguration(this.#options.configuration.text);
+    }
+    const { durations } = this.#environment;
     const document = configuration({
       brokers: this.broker.bootstrap,
       names: this.names,
@@ -143,8 +147,30 @@ export class TestDeployment extends DeployedPods implements AsyncDisposable {
       useIdentity: this.#options.mutualTls ?? false,
       durations: durations.consumer,
     });
-    const configured = configure?.(document) ?? document;
+    await this.#applyDocument(configure?.(document) ?? document);
+  }
+
+  /** Applies another whole configuration. The deployment has the option `configuration`. */
+  async applyConfiguration(text: string): Promise<void> {
+    const { durations, realTime } = this.#environment;
+    const { addresses } = this.#services;
+    const document = rewriteConfiguration(text, {
+      brokers: this.broker.bootstrap,
+      names: this.names,
+      ckmsUrl: addresses.ckms,
+      identityUrl: addresses.actions,
+      plainUrl: addresses.plainActions,
+      durations: realTime ? null : durations.consumer,
+      actionDeadlineMsMin: durations.stepMsMax,
+      orphanWaitMs: this.#options.configuration?.orphanWaitMs,
+    });
+    await this.#applyDocument(document);
+  }
+
+  async #applyDocument(configured: Readonly<Record<string, unknown>>): Promise<void> {
+    const { platform, durations } = this.#environment;
     const objects = await renderManifests({
+      job: this.#options.configuration?.job ?? "component",
       image: platform.image,
       requests: platform.requests,
       site: siteOf(this.#services, platform, this.#options),
@@ -197,7 +223,7 @@ export class TestDeployment extends DeployedPods implements AsyncDisposable {
     incident: Pick<PublishedIncident, "id" | "value">,
     partition?: number,
   ): Promise<Position> {
-    return await this.#publishRecord({
+    return await this.publishRecord({
       key: incident.id,
       value: incident.value,
       incident: incident.id,
@@ -208,11 +234,11 @@ export class TestDeployment extends DeployedPods implements AsyncDisposable {
 
   /** Appends a record that cannot be decoded. */
   async publishUndecodable(value: Uint8Array): Promise<Position> {
-    return await this.#publishRecord({ key: null, value, incident: null, expected: [] });
+    return await this.publishRecord({ key: null, value, incident: null, expected: [] });
   }
 
   /** Appends a record to the incident topic. The history remembers which actions it must cause. */
-  async #publishRecord(record: PlannedRecord): Promise<Position> {
+  async publishRecord(record: PlannedRecord): Promise<Position> {
     return await this.record.append(
       record,
       async (produced) => await this.broker.produce(this.names.topic, produced),

@@ -3,7 +3,7 @@ import type { ExpectedAction } from "#e2e/checkers/history-event.ts";
 
 export type ActionFields = Pick<
   ExpectedAction,
-  "rule" | "action" | "incident" | "transition" | "startedOnMs"
+  "rule" | "action" | "incident" | "transition" | "startedOnMs" | "dryRun"
 >;
 
 /**
@@ -11,7 +11,10 @@ export type ActionFields = Pick<
  * (version 1) without the consumer's code, since an encoding that changes would let every action of
  * the retention period run again.
  */
-export function actionKeyOf(fields: ActionFields, mode: "live" | "dry-run" = "live"): string {
+export function actionKeyOf(
+  fields: ActionFields,
+  mode: "live" | "dry-run" = fields.dryRun === true ? "dry-run" : "live",
+): string {
   const prefix = mode === "live" ? "action-key-1" : "dry-run-action-key-1";
   const who = `${netstring(fields.rule)}\n${netstring(fields.action)}`;
   const what = `${netstring(fields.incident)}\n${netstring(fields.transition)}`;

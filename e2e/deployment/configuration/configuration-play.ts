@@ -1,0 +1,83 @@
+import { parseConfig } from "#consumer/config/load-config.ts";
+import type { Config } from "#consumer/config/load-config.ts";
+import { createPredictor } from "#consumer/operations/rules/prediction.ts";
+import type { Prediction, Predictor } from "#consumer/operations/rules/prediction.ts";
+import { DEPLOYMENTS } from "#simulator/omega/manifests/identities.ts";
+import type { OmegaJob } from "#simulator/omega/manifests/identities.ts";
+import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
+import { expect } from "#e2e/errors.ts";
+import { plannedActions, PredictedLedger } from "./predicted-ledger.ts";
+import type { PlayedRecord } from "./shift-incidents.ts";
+
+interface Side {
+  readonly config: Config;
+  readonly predictor: Predictor;
+}
+
+/**
+ * Plays incidents on a deployment of a configuration, and compares the ledger of effects with what `rules test`
+ * predicts. The prediction is made from the configuration as its author wrote it.
+ */
+export class ConfigurationPlay {
+  readonly predicted: PredictedLedger;
+  readonly #deployment: TestDeployment;
+  #sides: readonly Side[];
+
+  constructor(deployment: TestDeployment, job: OmegaJob, text: string) {
+    this.#deployment = deployment;
+    this.predicted = new PredictedLedger(DEPLOYMENTS[job].principal);
+    this.#sides = [sideOf(text)];
+  }
+
+  /** Names a configuration that pods may have from now on, beside the present one. */
+  addSide(text: string): void {
+    this.#sides = [...this.#sides, sideOf(text)];
+  }
+
+  /** Says that only pods of the newest configuration are left. */
+  keepNewestSide(): void {
+    this.#sides = this.#sides.slice(-1);
+  }
+
+  /**
+   * Publishes the records in their order. Where a rule has limits, each record ends before the next one comes, since
+   * the order of runs decides which of them are admitted.
+   */
+  async publish(records: readonly PlayedRecord[]): Promise<void> {
+    const inTurn = this.#sides.some(({ config }) => config.rules.some(({ limits }) => limits));
+    for (const record of records) {
+      await this.publishOne(record);
+      if (inTurn) await this.#deployment.allCommitted();
+    }
+  }
+
+  /** Publishes one record, predicted for this moment under each configuration that a pod may have. */
+  async publishOne({ place, incident, value }: PlayedRecord): Promise<readonly Prediction[]> {
+    const record = { place, value, timestampMs: Date.now() };
+    const sides = this.#sides.map(({ config, predictor }) => {
+      const predictions = predictor.predict(record);
+      this.predicted.add(predictions);
+      return { predictions, expected: plannedActions(predictions, config) };
+    });
+    await this.#deployment.publishRecord({
+      key: incident,
+      value,
+      // A record without a value is no incident, and no dead letter either.
+      incident: incident ?? (value === null ? place : null),
+      expected: sides.flatMap(({ expected }) => expected),
+    });
+    return sides.flatMap(({ predictions }) => predictions);
+  }
+
+  /** Waits until everything has ended, then throws ExpectationError unless the ledger is exactly what was predicted. */
+  async verify(): Promise<void> {
+    await this.#deployment.verify();
+    const findings = this.predicted.differences(await this.#deployment.effects());
+    expect(findings.length === 0, `the ledger is not as predicted:\n${findings.join("\n")}`);
+  }
+}
+
+function sideOf(text: string): Side {
+  const config = parseConfig(text, "config.yaml");
+  return { config, predictor: createPredictor({ config }) };
+}
