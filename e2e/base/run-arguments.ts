@@ -7,6 +7,16 @@ export interface RunArguments extends CommonArguments {
   readonly realTime: boolean;
   /** Artifacts of an earlier run whose pods must have lived the same lives, or null. */
   readonly compare: string | null;
+  /** The configuration that the run plays in place of the suite. Absent when the suite runs. */
+  readonly configuration?: ConfigurationArguments;
+}
+
+/** A configuration of the user, and the incidents to play it with. */
+export interface ConfigurationArguments {
+  readonly file: string;
+  /** Files, directories, or `-`; `fixtures/incidents/webhook` unless some are given. */
+  readonly incidents: readonly string[];
+  readonly job: "component" | "deploy-production";
 }
 
 type Keep = "on-failure" | "always" | "never";

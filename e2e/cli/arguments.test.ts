@@ -60,6 +60,34 @@ describe("the command line", () => {
     },
   );
 
+  test("plays a configuration of the user, by default with the documented incidents as component", () => {
+    expect(parse(["--config", "c.yaml"])).toMatchObject({
+      run: {
+        scenarios: [],
+        configuration: {
+          file: "c.yaml",
+          incidents: ["fixtures/incidents/webhook"],
+          job: "component",
+        },
+      },
+    });
+    const others = ["--incidents", "a", "--incidents", "b", "--job", "deploy-production"];
+    expect(parse(["--config", "c.yaml", ...others])).toMatchObject({
+      run: { configuration: { incidents: ["a", "b"], job: "deploy-production" } },
+    });
+  });
+
+  test.each([
+    [["--config", "c", "--job", "prod"], "--job must be one of component, deploy-production, got"],
+    [["--job", "component"], "--job needs --config"],
+    [["--incidents", "i"], "--incidents needs --config"],
+    [["--config", ""], '--config needs a value, got ""'],
+    [["chaos", "--config", "c"], "--config is an option of run, and the command is chaos"],
+  ])("refuses %j", (argv, message) => {
+    expect(() => parse(argv)).toThrow(UsageError);
+    expect(() => parse(argv)).toThrow(message);
+  });
+
   test("collects repeated scenarios", () => {
     expect(parse(["run", "--scenario", "8", "--scenario", "rolling-update"])).toMatchObject({
       run: { scenarios: ["8", "rolling-update"] },

@@ -9,7 +9,7 @@ import type { ChaosArguments, ReplayArguments } from "#e2e/chaos/chaos-arguments
 import { COMMON_OPTIONS, commonArguments } from "./common-arguments.ts";
 import type { RunArguments } from "#e2e/base/run-arguments.ts";
 import { UsageError } from "#e2e/errors.ts";
-import { filled, usageError, whole, withNegativeValues } from "./option-values.ts";
+import { filled, oneOf, usageError, whole, withNegativeValues } from "./option-values.ts";
 
 export type Invocation =
   | { readonly command: "run"; readonly run: RunArguments }
@@ -28,6 +28,9 @@ const OPTIONS = {
     seed: { type: "string" },
     "real-time": { type: "boolean" },
     compare: { type: "string" },
+    config: { type: "string" },
+    incidents: { type: "string", multiple: true },
+    job: { type: "string" },
   },
   chaos: { ...COMMON_OPTIONS, ...CHAOS_OPTIONS, seed: { type: "string" } },
   replay: { ...COMMON_OPTIONS, ...REPLAY_OPTIONS },
@@ -107,7 +110,26 @@ function runArguments(values: Values, env: Environment, seed: number): RunArgume
     seed,
     realTime: values["real-time"] === true,
     compare: filled("compare", values.compare) ?? null,
+    ...configurationArguments(values),
   };
+}
+
+const WEBHOOK_INCIDENTS = "fixtures/incidents/webhook";
+
+function configurationArguments({
+  config,
+  incidents,
+  job,
+}: Values): Pick<RunArguments, "configuration"> {
+  const file = filled("config", config);
+  if (file !== undefined) {
+    const paths = (incidents ?? [WEBHOOK_INCIDENTS]).map((path) => filled("incidents", path));
+    const chosen = oneOf("job", job, ["component", "deploy-production"]);
+    return { configuration: { file, incidents: paths, job: chosen } };
+  }
+  if (incidents !== undefined) throw new UsageError("--incidents needs --config");
+  if (job !== undefined) throw new UsageError("--job needs --config");
+  return {};
 }
 
 function comparedRuns(directories: readonly string[], values: Values): readonly [string, string] {

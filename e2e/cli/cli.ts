@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { parseInvocation } from "./arguments.ts";
 import { USAGE } from "./usage.ts";
 import { doctor, reportLine } from "./doctor.ts";
+import type { RunArguments } from "#e2e/base/run-arguments.ts";
 import { EXIT_CODE, UsageError } from "#e2e/errors.ts";
 import type { ExitCode } from "#e2e/errors.ts";
 import { listenForInterrupts, watchOutput } from "./interruption.ts";
@@ -123,11 +124,19 @@ async function runScenarios(
   run: Extract<Invocation, { command: "run" }>["run"],
 ): Promise<ExitCode> {
   return await onSoundMachine(async (signal) => {
-    const { selectScenarios } = await import("#e2e/scenarios/index.ts");
-    const scenarios = selectScenarios(run.scenarios);
+    const scenarios = await chosenScenarios(run);
     const { runEndToEnd } = await import("#e2e/runner/run-end-to-end.ts");
     return await runEndToEnd({ arguments: run, scenarios, terminal: process.stdout, signal });
   });
+}
+
+/** Returns the scenarios that are named, or all; with a configuration of the user, its scenario and those named. */
+async function chosenScenarios({ scenarios, configuration }: RunArguments) {
+  const { selectScenarios } = await import("#e2e/scenarios/index.ts");
+  if (configuration === undefined) return selectScenarios(scenarios);
+  const { userScenario } = await import("#e2e/scenarios/user-configuration.ts");
+  const others = scenarios.length === 0 ? [] : selectScenarios(scenarios);
+  return [await userScenario(configuration), ...others];
 }
 
 /** Runs `work` only on a machine that can run pods. The signal aborts at ^C. */

@@ -27,6 +27,16 @@ Options of run, chaos and replay
                           ./artifacts)
   --junit FILE            write a copy of the JUnit report to FILE
 
+Options of run with a configuration of your own
+  --config FILE           play this configuration, with the simulators in place of its addresses, and
+                          show that exactly the actions happen that rules test predicts; other
+                          scenarios run only where --scenario selects them
+  --incidents PATH        the incidents to play: a file, a directory or - (repeatable; default
+                          fixtures/incidents/webhook)
+  --job component|deploy-production
+                          the job whose rendering, identity, claim and environment the pods have
+                          (default component)
+
 Options of run
   --scenario N|NAME       run only this scenario (repeatable)
   --seed N                a number from 0 to 4294967295 (default: a random one, which is printed)

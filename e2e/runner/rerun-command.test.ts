@@ -13,17 +13,13 @@ const chosen: Parameters<typeof rerunCommand>[0] = {
   kind: { cluster: null, engine: null, nodeImage: null, baseImage: null, image: null },
   kubernetes: null,
 };
+const resultOf = (number: number, status: ScenarioResult["status"]): ScenarioResult => ({
+  scenario: { number, name: `n-${number}`, title: "It holds.", run: async () => {} },
+  status,
+  durationMs: 1,
+});
 const results = (...statuses: ScenarioResult["status"][]): ScenarioResult[] =>
-  statuses.map((status, index) => ({
-    scenario: {
-      number: index + 1,
-      name: `n-${index + 1}`,
-      title: "It holds.",
-      run: async () => {},
-    },
-    status,
-    durationMs: 1,
-  }));
+  statuses.map((status, index) => resultOf(index + 1, status));
 
 test("repeats the comparison with the other run", () => {
   expect(rerunCommand({ ...chosen, compare: "a" }, results("failed"))).toBe(
@@ -62,6 +58,17 @@ test("repeats the options of the broker, but never a password", () => {
     "npm run e2e -- --seed 7 --jobs 3 --broker external --bootstrap a:1 --bootstrap b:2 " +
       "--broker-ca ca.pem --broker-user u --broker-password-file secret",
   );
+});
+
+test("repeats the configuration by its file, and its scenario by no number", () => {
+  const configuration = { file: "c.yaml", incidents: ["i"], job: "component" as const };
+  const command = "npm run e2e -- --seed 7 --config c.yaml --incidents i --job component";
+  const own = resultOf(0, "passed");
+  const repeated = (...played: ScenarioResult[]) =>
+    rerunCommand({ ...chosen, configuration }, played);
+  expect(repeated(own)).toBe(`${command} --jobs 3`);
+  expect(repeated(own, ...results("failed"))).toBe(`${command} --scenario 1 --jobs 3`);
+  expect(repeated(resultOf(0, "failed"), ...results("passed"))).toBe(`${command} --jobs 3`);
 });
 
 test("repeats the options of the cluster", () => {

@@ -17,6 +17,7 @@ export function rerunCommand(
     | "kubernetes"
     | "compare"
     | "broker"
+    | "configuration"
   >,
   results: readonly ScenarioResult[],
 ): string {
@@ -26,13 +27,21 @@ export function rerunCommand(
   const scenarios =
     open.length === 0 || open.length === results.length
       ? chosen.scenarios
-      : open.map(({ scenario }) => String(scenario.number));
+      : open.map(({ scenario }) => scenario.number).filter((number) => number > 0);
   return [
     `npm run e2e -- --seed ${chosen.seed}`,
+    ...configurationOptions(chosen.configuration),
     ...scenarios.map((scenario) => `--scenario ${scenario}`),
     ...(chosen.jobs === null ? [] : [`--jobs ${chosen.jobs}`]),
     ...(chosen.realTime ? ["--real-time"] : []),
     ...(chosen.compare === null ? [] : [`--compare ${chosen.compare}`]),
     ...targetAndBrokerOptions(chosen),
   ].join(" ");
+}
+
+/** The scenario of a configuration is selected by its file and not by its number. */
+function configurationOptions(configuration: RunArguments["configuration"]): string[] {
+  if (configuration === undefined) return [];
+  const { file, incidents, job } = configuration;
+  return [`--config ${file}`, ...incidents.map((path) => `--incidents ${path}`), `--job ${job}`];
 }
