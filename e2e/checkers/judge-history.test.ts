@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Checker } from "./checker.ts";
 import { judgeHistory } from "./judge-history.ts";
 import { HistoryBuilder } from "./testing/history-builder.ts";
-import { troublesOf } from "./testing/expect-verdict.ts";
+import { findFailedVerdicts } from "./testing/expect-verdict.ts";
 
 const checker = (more: Partial<Checker> = {}): Checker => ({
   name: "nothing-breaks",
@@ -109,7 +109,7 @@ describe("judging a history", () => {
 
 describe("events that are missing", () => {
   test("none of a good history: everything holds", () => {
-    expect(troublesOf(good())).toEqual({});
+    expect(findFailedVerdicts(good())).toEqual({});
   });
 
   test("a delivery of records that were never published makes published unknown", () => {

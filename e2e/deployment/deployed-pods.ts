@@ -4,7 +4,7 @@ import { until } from "#e2e/base/waiting.ts";
 import { ExpectationError, expect } from "#e2e/errors.ts";
 import { APP, isReady, isTerminating, podName } from "#e2e/targets/pods.ts";
 import type { Target } from "#e2e/targets/target.ts";
-import { describeTrouble } from "./pod-trouble.ts";
+import { diagnosePods } from "./diagnose-pods.ts";
 
 interface DeployedPodsOptions {
   readonly target: Target;
@@ -41,7 +41,7 @@ export class DeployedPods {
   ): Promise<T> {
     const durations = this.#durations;
     const seen = async (): Promise<string> =>
-      await describeTrouble(this.target, await this.target.pods());
+      await diagnosePods(this.target, await this.target.pods());
     return await until(what, condition, {
       deadlineMs: durations.stepMsMax,
       intervalMs: durations.pollIntervalMs,
@@ -61,7 +61,7 @@ export class DeployedPods {
         const ready = seen.filter((pod) => isReady(pod) && !isTerminating(pod));
         return ready.length === count && ready;
       },
-      { seen: () => describeTrouble(this.target, seen) },
+      { seen: () => diagnosePods(this.target, seen) },
     );
   }
 
@@ -84,7 +84,7 @@ export class DeployedPods {
           .find((event) => event.name === "started" && event.container === APP);
         return started !== undefined && started.pod;
       },
-      { seen: () => describeTrouble(this.target, seen) },
+      { seen: () => diagnosePods(this.target, seen) },
     );
   }
 
@@ -97,7 +97,7 @@ export class DeployedPods {
         seen = await this.target.pods();
         return seen.every((present) => podName(present) !== pod);
       },
-      { deadlineMs, seen: () => describeTrouble(this.target, seen) },
+      { deadlineMs, seen: () => diagnosePods(this.target, seen) },
     );
     const last = this.target.lastSeen(pod);
     expect(last !== undefined, `pod ${pod} was never seen`);

@@ -114,7 +114,7 @@ test.each([
   }
 });
 
-test("nobody knows when a journal ended whose damage is not judged yet: what follows it is unread", async () => {
+test("the end of a journal is unknown while its damage may still be a late write: what follows is unread", async () => {
   const frames = ["one", "two", "three"].map(frameOf);
   const bytes = Buffer.concat([encodeJournalHeader(1), ...frames]);
   const begin = 8 + (frames[0]?.length ?? 0);
@@ -177,7 +177,7 @@ test("a journal in which damage is suspected is not empty: what follows it is un
   expect(journals.read()).toMatchObject([{ emptyForMs: 0 }]);
 });
 
-test("a journal that cannot be judged is not empty", async () => {
+test("a journal whose format is unknown does not count as empty", async () => {
   const { clock, journals, refresh } = createTestBed(Buffer.from("no journal at all"));
   await refresh();
   await clock.advance(5000);

@@ -121,7 +121,7 @@ test("a journal that outlived a suspension of its host is followed by another on
   expect((await readVolume()).names).toContain("monday");
 });
 
-test("a pod that sleeps between reading the journals and deleting judges them by the time before", async () => {
+test("a pod that sleeps between reading the journals and deleting uses the time before it read them", async () => {
   const { open, clock, readVolume } = createTestBed();
   const retentionMs = 4 * HOUR_MS;
   const reached = Promise.withResolvers<void>();

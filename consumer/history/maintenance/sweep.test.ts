@@ -135,7 +135,7 @@ test("a dead letter that the journal knows to be out is not published again", as
   expect(pod.files()).toEqual([]);
 });
 
-test("a journalled end whose dead letter is not out does not count as settled", async () => {
+test("a journalled end whose dead letter is not out does not count as complete", async () => {
   await using pod = await sweeping();
   const end = outcome({ outcome: "in-doubt" });
   await pod.history.claims.linkClaim(CLAIM);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { troublesOf } from "#e2e/checkers/testing/expect-verdict.ts";
+import { findFailedVerdicts } from "#e2e/checkers/testing/expect-verdict.ts";
 import type { HistoryBuilder } from "#e2e/checkers/testing/history-builder.ts";
 import { beginHistory as begin, endHistory as end } from "#e2e/checkers/testing/histories.ts";
 
@@ -167,6 +167,6 @@ const GOOD: Readonly<Record<string, () => HistoryBuilder>> = {
 
 describe("what is right is not found", () => {
   test.each(Object.entries(GOOD))("%s", (_name, make) => {
-    expect(troublesOf(make())).toEqual({});
+    expect(findFailedVerdicts(make())).toEqual({});
   });
 });

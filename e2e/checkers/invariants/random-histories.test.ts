@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { judgeHistory } from "#e2e/checkers/judge-history.ts";
 import { choicesOf } from "#e2e/checkers/testing/choices.ts";
-import { troublesOf } from "#e2e/checkers/testing/expect-verdict.ts";
+import { findFailedVerdicts } from "#e2e/checkers/testing/expect-verdict.ts";
 import { mutate } from "#e2e/checkers/testing/mutation.ts";
 import { MUTATIONS } from "#e2e/checkers/testing/mutations.ts";
 import { writeGoodHistory } from "#e2e/checkers/testing/write-good-history.ts";
@@ -16,7 +16,7 @@ test("whatever happens in a run in which everything is right, every invariant ho
   assertCounted(
     fc.property(RECORDS, NUMBERS, (records, numbers) => {
       const builder = writeGoodHistory({ records, choose: choicesOf(numbers) });
-      expect(troublesOf(builder)).toEqual({});
+      expect(findFailedVerdicts(builder)).toEqual({});
     }),
     { numRuns: 300 },
   );

@@ -20,7 +20,9 @@ export function findingsOn(builder: HistoryBuilder, invariant: string): readonly
 }
 
 /** Returns every invariant that does not hold, with its findings. */
-export function troublesOf(builder: HistoryBuilder): Readonly<Record<string, readonly string[]>> {
+export function findFailedVerdicts(
+  builder: HistoryBuilder,
+): Readonly<Record<string, readonly string[]>> {
   const { verdicts } = judgeHistory(builder.history());
   return Object.fromEntries(
     verdicts

@@ -1,6 +1,6 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import { expect, test } from "vitest";
-import { describeTrouble } from "./pod-trouble.ts";
+import { diagnosePods } from "./diagnose-pods.ts";
 import type { ContainerEvent, TargetEvent } from "#e2e/targets/target.ts";
 
 const POD: V1Pod = { metadata: { name: "one" }, status: { phase: "Running" } };
@@ -26,7 +26,7 @@ test("shows the exit codes of the app, the last warning and the last error of it
     now: '{"level":"info","event":"started"}\n',
     previous: '{"level":"error","msg":"old"}\n{"level":"error","msg":"no key"}\n{"level":"info"}\n',
   };
-  const trouble = await describeTrouble(
+  const diagnosis = await diagnosePods(
     {
       history: () => [exit(0, "splunk"), exit(78), exit(75)],
       events: () => [
@@ -39,7 +39,7 @@ test("shows the exit codes of the app, the last warning and the last error of it
     },
     [POD],
   );
-  expect(trouble.split("\n     ").slice(1)).toEqual([
+  expect(diagnosis.split("\n     ").slice(1)).toEqual([
     "app exited 78, 75",
     "warning Failed: Failed it is",
     'app said {"level":"error","msg":"no key"}',
@@ -47,17 +47,17 @@ test("shows the exit codes of the app, the last warning and the last error of it
 });
 
 test("shows only the pods while nothing has run or failed", async () => {
-  const trouble = await describeTrouble(
+  const diagnosis = await diagnosePods(
     { history: () => [], events: () => [], logs: () => Promise.reject(new Error("not running")) },
     [POD],
   );
-  expect(trouble).toMatch(/^one Running .*restarts=0$/);
+  expect(diagnosis).toMatch(/^one Running .*restarts=0$/);
 });
 
 test("cuts a long line", async () => {
-  const trouble = await describeTrouble(
+  const diagnosis = await diagnosePods(
     { history: () => [], events: () => [], logs: async () => `Error: ${"x".repeat(5000)}` },
     [POD],
   );
-  expect(trouble.length).toBeLessThan(500);
+  expect(diagnosis.length).toBeLessThan(500);
 });

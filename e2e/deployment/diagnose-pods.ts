@@ -9,7 +9,7 @@ const LINE_CHARACTERS_MAX = 300;
  * Describes why a wait for pods may not end: the state of the pods, the exit codes of the app, the last warning, and
  * the last error in the app's log.
  */
-export async function describeTrouble(
+export async function diagnosePods(
   target: Pick<Target, "history" | "events" | "logs">,
   pods: readonly V1Pod[],
 ): Promise<string> {
