@@ -20,7 +20,7 @@ interface RuleConfig extends Omit<ParsedRule, "actions"> {
 
 /**
  * The whole configuration. Every option has a value, except those that a rule may leave out. The units, defaults and
- * limits of each option are in config/schema.ts and config/rule-schema.ts.
+ * limits of each option are in config/sections and config/rule-schema.ts.
  */
 export interface Config extends Omit<Parsed, "rules" | "execution"> {
   readonly execution: Omit<Parsed["execution"], "orphanWaitMs"> & { readonly orphanWaitMs: number };

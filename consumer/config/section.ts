@@ -54,6 +54,11 @@ export function text(lengthMax: number, description: string) {
     .describe(description);
 }
 
+/** Creates the absolute path of a file or directory. */
+export function path(description: string) {
+  return text(1024, description).startsWith("/", "must be an absolute path");
+}
+
 function unknownKeyMessage(key: string, known: readonly string[]): string {
   const nearest = nearestName(key, known);
   const hint =

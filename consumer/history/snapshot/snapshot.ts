@@ -1,9 +1,18 @@
 import { crc32 } from "node:zlib";
-import { ConsumerError } from "#consumer/errors.ts";
 import type { AuditRecord } from "#consumer/history/base/audit.ts";
-import { ATTEMPT_OUTCOMES } from "#consumer/history/base/entry.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { checkFormat, FORMAT } from "#consumer/history/base/format.ts";
+import {
+  compareKeys,
+  createTextTable,
+  isSameEnd,
+  isSnapshotKey,
+  KEY_BYTES,
+  readRow,
+  ROW_BYTES,
+  writeRow,
+} from "./snapshot-row.ts";
+import type { Row } from "./snapshot-row.ts";
 
 /*
  * A snapshot: "AAHS", format (u32), then rows of 80 bytes in the order of their keys, the texts of incident ids,
@@ -18,8 +27,6 @@ import { checkFormat, FORMAT } from "#consumer/history/base/format.ts";
 
 const MAGIC = Buffer.from("AAHS");
 const HEADER_BYTES = 8;
-const KEY_BYTES = 32;
-const ROW_BYTES = 80;
 const TRAILER_BYTES = 16;
 const ROWS_PER_PART = 4096;
 
@@ -49,11 +56,6 @@ export interface Snapshot {
   missingIn(other: Snapshot, shard?: number): Generator<HistoryEntry>;
   readonly audits: readonly AuditRecord[];
   readonly retiredAtMs: number | undefined;
-}
-
-interface Row {
-  readonly bytes: Buffer;
-  readonly pod: string;
 }
 
 /** Encodes a snapshot in parts. Throws "internal" for an entry whose key is not a sha256. */
@@ -209,88 +211,6 @@ function createSnapshot(bytes: Buffer, size: number, ids: number, rest: Rest): S
   };
 }
 
-function compareKeys(one: Row, other: Row): number {
-  return one.bytes.compare(other.bytes, 0, KEY_BYTES, 0, KEY_BYTES);
-}
-
-/** Compares everything that decides which of two ends of a key stays: time, attempt, outcome, acknowledgement, pod. */
-function isSameEnd(one: Row, other: Row): boolean {
-  return (
-    one.pod === other.pod &&
-    one.bytes.compare(other.bytes, 40, 48, 40, 48) === 0 &&
-    one.bytes.compare(other.bytes, 72, 78, 72, 78) === 0
-  );
-}
-
 function startOf(row: number): number {
   return HEADER_BYTES + row * ROW_BYTES;
-}
-
-function isSnapshotKey(key: string): boolean {
-  return /^[0-9a-f]{64}$/.test(key);
-}
-
-function writeRow(
-  row: Buffer,
-  entry: HistoryEntry,
-  id: { readonly offset: number; readonly length: number },
-  texts: TextTable,
-): void {
-  if (!isSnapshotKey(entry.key)) {
-    throw new ConsumerError("internal", `snapshot: key ${JSON.stringify(entry.key)} is no sha256`);
-  }
-  row.write(entry.key, 0, KEY_BYTES, "hex");
-  row.writeDoubleLE(entry.startedOnMs, 32);
-  row.writeDoubleLE(entry.atMs, 40);
-  row.writeUInt32LE(texts.numberOf(entry.rule), 48);
-  row.writeUInt32LE(texts.numberOf(entry.action), 52);
-  row.writeUInt32LE(texts.numberOf(entry.transition), 56);
-  row.writeUInt32LE(texts.numberOf(entry.pod), 60);
-  row.writeUInt32LE(id.offset, 64);
-  row.writeUInt32LE(id.length, 68);
-  row.writeUInt32LE(entry.attempt, 72);
-  row.writeUInt8(ATTEMPT_OUTCOMES.indexOf(entry.outcome), 76);
-  row.writeUInt8(Number(entry.deadLetterAcknowledged), 77);
-}
-
-function readRow(
-  bytes: Buffer,
-  start: number,
-  ids: number,
-  texts: readonly string[],
-): HistoryEntry {
-  const text = (at: number): string => texts[bytes.readUInt32LE(start + at)] ?? "";
-  const id = ids + bytes.readUInt32LE(start + 64);
-  return {
-    key: bytes.toString("hex", start, start + KEY_BYTES),
-    rule: text(48),
-    action: text(52),
-    incidentId: bytes.toString("utf8", id, id + bytes.readUInt32LE(start + 68)),
-    transition: text(56),
-    startedOnMs: bytes.readDoubleLE(start + 32),
-    attempt: bytes.readUInt32LE(start + 72),
-    outcome: ATTEMPT_OUTCOMES[bytes.readUInt8(start + 76)] ?? "in-doubt",
-    atMs: bytes.readDoubleLE(start + 40),
-    pod: text(60),
-    deadLetterAcknowledged: bytes.readUInt8(start + 77) === 1,
-  };
-}
-
-interface TextTable {
-  readonly all: readonly string[];
-  numberOf(text: string): number;
-}
-
-function createTextTable(): TextTable {
-  const numbers = new Map<string, number>();
-  const all: string[] = [];
-  return {
-    all,
-    numberOf(text) {
-      const known = numbers.get(text);
-      if (known !== undefined) return known;
-      numbers.set(text, all.length);
-      return all.push(text) - 1;
-    },
-  };
 }
