@@ -39,11 +39,11 @@ export async function startBrokerProvider(options: BrokerProviderOptions): Promi
     return await connectExternalBrokers(broker);
   }
   const startMs = performance.now();
-  const [{ startSharedBroker }, { softwareOf }] = await Promise.all([
+  const [{ startSharedBroker }, { selectSoftware }] = await Promise.all([
     import("./container/shared-broker-provider.ts"),
-    import("./container/software-of.ts"),
+    import("./container/select-software.ts"),
   ]);
-  const software = softwareOf(broker.kind, broker.image);
+  const software = selectSoftware(broker.kind, broker.image);
   const provider = await startSharedBroker({
     software,
     place: platform.brokerPlace ?? (await containerPlace()),

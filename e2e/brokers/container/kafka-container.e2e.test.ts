@@ -6,14 +6,14 @@ import { brokerContract } from "#e2e/brokers/testing/broker-contract.ts";
 import type { ContractSubject } from "#e2e/brokers/testing/broker-contract.ts";
 import { startContainer } from "./start-container.ts";
 import { startSharedBroker } from "./shared-broker-provider.ts";
-import { softwareOf } from "./software-of.ts";
+import { selectSoftware } from "./select-software.ts";
 
 async function start(): Promise<ContractSubject> {
   await using starting = new AsyncDisposableStack();
   const authority = await createAuthority();
   const provider = starting.use(
     await startSharedBroker({
-      software: softwareOf("kafka", null),
+      software: selectSoftware("kafka", null),
       place: { start: startContainer, dnsNames: [] },
       authority,
       host: "127.0.0.1",

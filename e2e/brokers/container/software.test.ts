@@ -6,7 +6,7 @@ import { BROKER_IMAGES } from "./images.ts";
 import { nodeConfiguration, redpanda } from "./redpanda.ts";
 import { ADMINISTRATOR } from "./software.ts";
 import type { BrokerPlan } from "./software.ts";
-import { softwareOf } from "./software-of.ts";
+import { selectSoftware } from "./select-software.ts";
 
 const authority = await createAuthority();
 const plan: BrokerPlan = {
@@ -144,7 +144,7 @@ describe("Redpanda", () => {
 });
 
 test("an image can be chosen, and the default one is pinned", () => {
-  expect(softwareOf("kafka", null).image).toBe(BROKER_IMAGES.kafka);
-  expect(softwareOf("redpanda", "mine:1").image).toBe("mine:1");
+  expect(selectSoftware("kafka", null).image).toBe(BROKER_IMAGES.kafka);
+  expect(selectSoftware("redpanda", "mine:1").image).toBe("mine:1");
   for (const image of Object.values(BROKER_IMAGES)) expect(image).toMatch(/:v?\d+\.\d+\.\d+$/);
 });

@@ -5,7 +5,7 @@ import { notAsked } from "#kind/testing/container-tests.ts";
 import { findEngine } from "#kind/engine.ts";
 import { OWNER_LABEL, startContainer } from "./start-container.ts";
 import type { BrokerPlan, BrokerSoftware } from "./software.ts";
-import { softwareOf } from "./software-of.ts";
+import { selectSoftware } from "./select-software.ts";
 
 const START_MS_MAX = 120_000;
 const authority = await createAuthority();
@@ -23,7 +23,7 @@ async function left(): Promise<string> {
 }
 
 const start = (more: Partial<BrokerSoftware>, signal = new AbortController().signal) =>
-  startContainer({ software: { ...softwareOf("kafka", null), ...more }, plan, signal });
+  startContainer({ software: { ...selectSoftware("kafka", null), ...more }, plan, signal });
 
 describe.skipIf(notAsked() !== "")(`a broker that does not start${notAsked()}`, () => {
   test(

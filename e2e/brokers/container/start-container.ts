@@ -7,7 +7,7 @@ import type { StartedTestContainer, StartupStatus } from "testcontainers";
 import { messageOf } from "#consumer/errors.ts";
 import type { StartedBroker, StartedBrokerOptions } from "./started-broker.ts";
 import { lastLines } from "./last-lines.ts";
-import { serves } from "./serves.ts";
+import { tlsListenerAnswers } from "./tls-listener-answers.ts";
 import { FILES_DIRECTORY } from "./software.ts";
 
 /**
@@ -115,7 +115,7 @@ class AdminServes extends StartupCheckStrategy {
     }
     const port = Number(NetworkSettings.Ports[`${this.#port}/tcp`]?.[0]?.HostPort);
     const { host } = info.containerRuntime;
-    return (await serves(() => connect({ host, port }))) ? "SUCCESS" : "PENDING";
+    return (await tlsListenerAnswers(() => connect({ host, port }))) ? "SUCCESS" : "PENDING";
   }
 }
 

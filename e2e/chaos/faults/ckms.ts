@@ -10,7 +10,7 @@ import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { changeBrokerPassword, withholdBrokerPassword } from "./broker-password.ts";
 import { OUTAGE_KINDS, outageAction } from "./outage.ts";
 import type { OutageKind } from "./outage.ts";
-import { lastingFault } from "./passing-fault.ts";
+import { lastingFault } from "./injected-fault.ts";
 
 /**
  * A pod asks for a secret when it starts and when the broker refuses the one that it has, so each

@@ -5,7 +5,7 @@ import { pause } from "#e2e/base/waiting.ts";
 import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { FaultContext, FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { actAlone } from "./act-alone.ts";
-import { lastingFault } from "./passing-fault.ts";
+import { lastingFault } from "./injected-fault.ts";
 
 /**
  * Half of the default of `execution.clockSkewMsMax`, which the kit does not change: two pods may be

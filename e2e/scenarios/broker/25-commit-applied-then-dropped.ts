@@ -1,5 +1,5 @@
 import { expect, expectEqual } from "#e2e/errors.ts";
-import { patientActions } from "#e2e/deployment/steps/patient-actions.ts";
+import { longerActionDeadline } from "#e2e/deployment/steps/longer-action-deadline.ts";
 import { restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
@@ -13,7 +13,7 @@ export const scenario: Scenario = {
     "When commits are applied but their replies are lost, no incident is handled again or skipped.",
   needs: ["fault-rules"],
   run: async ({ deploy, step, durations }) => {
-    const deployment = await deploy({ configure: patientActions(durations) });
+    const deployment = await deploy({ configure: longerActionDeadline(durations) });
     const name = await deployment.readyPod();
     await deployment.publish(2);
     await deployment.allCommitted();

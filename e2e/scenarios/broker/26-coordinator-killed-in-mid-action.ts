@@ -1,5 +1,5 @@
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
-import { patientActions } from "#e2e/deployment/steps/patient-actions.ts";
+import { longerActionDeadline } from "#e2e/deployment/steps/longer-action-deadline.ts";
 import { restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
@@ -11,7 +11,7 @@ export const scenario: Scenario = {
   needs: ["broker-nodes", "broker-requests"],
   long: true,
   run: async ({ deploy, step, durations }) => {
-    const deployment = await deploy({ brokerNodes: 3, configure: patientActions(durations) });
+    const deployment = await deploy({ brokerNodes: 3, configure: longerActionDeadline(durations) });
     const name = await deployment.readyPod();
     await deployment.publish(2);
     await deployment.allCommitted();

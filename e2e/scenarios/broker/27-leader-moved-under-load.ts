@@ -1,6 +1,6 @@
 import { expect, expectEqual } from "#e2e/errors.ts";
 import { startLoad } from "#e2e/deployment/steps/load.ts";
-import { patientActions } from "#e2e/deployment/steps/patient-actions.ts";
+import { longerActionDeadline } from "#e2e/deployment/steps/longer-action-deadline.ts";
 import { restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
@@ -19,7 +19,7 @@ export const scenario: Scenario = {
     const deployment = await deploy({
       brokerNodes: NODES,
       partitions: PARTITIONS,
-      configure: patientActions(durations),
+      configure: longerActionDeadline(durations),
     });
     const name = await deployment.readyPod();
     await using load = startLoad(deployment, { intervalMs: durations.loadIntervalMs, signal });

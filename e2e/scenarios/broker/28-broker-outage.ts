@@ -1,5 +1,5 @@
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
-import { patientActions } from "#e2e/deployment/steps/patient-actions.ts";
+import { longerActionDeadline } from "#e2e/deployment/steps/longer-action-deadline.ts";
 import { isReady, restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import { pause } from "#e2e/base/waiting.ts";
@@ -12,7 +12,7 @@ export const scenario: Scenario = {
   needs: ["broker-connections"],
   long: true,
   run: async ({ deploy, step, durations, signal }) => {
-    const deployment = await deploy({ brokerNodes: 2, configure: patientActions(durations) });
+    const deployment = await deploy({ brokerNodes: 2, configure: longerActionDeadline(durations) });
     const name = await deployment.readyPod();
     await deployment.publish(4);
     await deployment.allCommitted();

@@ -1,7 +1,7 @@
 import { countDeadActions } from "#e2e/deployment/steps/count-dead-actions.ts";
 import { expectFault } from "#e2e/errors.ts";
 import { startLoad } from "#e2e/deployment/steps/load.ts";
-import { patientActions } from "#e2e/deployment/steps/patient-actions.ts";
+import { longerActionDeadline } from "#e2e/deployment/steps/longer-action-deadline.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
 /** The number of rebalances. Each begins as soon as the members have joined after the one before. */
@@ -17,7 +17,7 @@ export const scenario: Scenario = {
     const deployment = await deploy({
       replicas: 2,
       partitions: 4,
-      configure: patientActions(durations),
+      configure: longerActionDeadline(durations),
     });
     await deployment.ready();
     const formed = async (after: number): Promise<number> =>

@@ -5,7 +5,7 @@ import { applyObjects } from "#simulator/omega/apply.ts";
 import { OMEGA_JOBS } from "#simulator/omega/manifests/identities.ts";
 import { KDNC_COMMANDS } from "#simulator/omega/kdnc.ts";
 import { brokerObjects } from "#e2e/brokers/container/broker-objects.ts";
-import { softwareOf } from "#e2e/brokers/container/software-of.ts";
+import { selectSoftware } from "#e2e/brokers/container/select-software.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
@@ -92,7 +92,7 @@ async function acceptedOfBroker(
     certificate: await athenz.authority.issue({ commonName: "broker" }),
     authorityPem: athenz.authority.certificatePem,
   };
-  const objects = brokerObjects(softwareOf(kind, null), plan, clusterOf(target).namespace);
+  const objects = brokerObjects(selectSoftware(kind, null), plan, clusterOf(target).namespace);
   let accepted = 0;
   await applyObjects(config, objects, {
     fieldManager: "kafka-consumer-kit",

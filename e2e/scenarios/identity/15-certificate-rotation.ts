@@ -1,7 +1,7 @@
 import { DEPLOYMENTS } from "#simulator/omega/manifests/identities.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
 import { startLoad } from "#e2e/deployment/steps/load.ts";
-import { patientActions } from "#e2e/deployment/steps/patient-actions.ts";
+import { longerActionDeadline } from "#e2e/deployment/steps/longer-action-deadline.ts";
 import { restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
@@ -11,7 +11,10 @@ export const scenario: Scenario = {
   title: "Certificates rotate under load without a restart, and the new certificate is used.",
   needs: ["container-access"],
   run: async ({ deploy, step, durations, signal }) => {
-    const deployment = await deploy({ mutualTls: true, configure: patientActions(durations) });
+    const deployment = await deploy({
+      mutualTls: true,
+      configure: longerActionDeadline(durations),
+    });
     const name = await deployment.readyPod();
     await using load = startLoad(deployment, { intervalMs: durations.loadIntervalMs, signal });
     await load.reached(5);

@@ -1,6 +1,6 @@
 import { NAMES } from "#fixtures/configurations.ts";
 import { expect, expectEqual, expectFault } from "#e2e/errors.ts";
-import { patientActions } from "#e2e/deployment/steps/patient-actions.ts";
+import { longerActionDeadline } from "#e2e/deployment/steps/longer-action-deadline.ts";
 import { isReady, restarts } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
@@ -14,7 +14,7 @@ export const scenario: Scenario = {
     "After the SCRAM password is rotated at the broker and then in CKMS, the consumer recovers without a restart.",
   needs: ["broker-users", "broker-connections"],
   run: async ({ deploy, step, durations }) => {
-    const deployment = await deploy({ configure: patientActions(durations) });
+    const deployment = await deploy({ configure: longerActionDeadline(durations) });
     const name = await deployment.readyPod();
     await deployment.publish(4);
     await deployment.allCommitted();

@@ -1,5 +1,5 @@
 import { expectEqual, expectFault } from "#e2e/errors.ts";
-import { patientActions } from "#e2e/deployment/steps/patient-actions.ts";
+import { longerActionDeadline } from "#e2e/deployment/steps/longer-action-deadline.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
 export const scenario: Scenario = {
@@ -8,7 +8,7 @@ export const scenario: Scenario = {
   title:
     "The same incident has one effect, even when it is published again in any partition at any time.",
   run: async ({ deploy, step, durations }) => {
-    const deployment = await deploy({ partitions: 2, configure: patientActions(durations) });
+    const deployment = await deploy({ partitions: 2, configure: longerActionDeadline(durations) });
     await deployment.ready();
     step("publish one incident four times at once, in both partitions");
     const [incident] = await deployment.publish(1);

@@ -1,6 +1,6 @@
 import { failVolume } from "#e2e/chaos/in-pod/failing-volume.ts";
 import { expectEqual, expectFault } from "#e2e/errors.ts";
-import { patientActions } from "#e2e/deployment/steps/patient-actions.ts";
+import { longerActionDeadline } from "#e2e/deployment/steps/longer-action-deadline.ts";
 import { APP, containerStatus } from "#e2e/targets/pods.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
@@ -13,7 +13,10 @@ export const scenario: Scenario = {
     "A volume that turns read-only stops a running and a starting consumer, and both continue once it is writable.",
   needs: ["container-access"],
   run: async ({ deploy, step, durations, signal }) => {
-    const deployment = await deploy({ podFaults: true, configure: patientActions(durations) });
+    const deployment = await deploy({
+      podFaults: true,
+      configure: longerActionDeadline(durations),
+    });
     const name = await deployment.readyPod();
     await deployment.publish(2);
     await deployment.allCommitted();

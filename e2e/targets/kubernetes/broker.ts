@@ -3,7 +3,7 @@ import type { KubeConfig, V1Pod } from "@kubernetes/client-node";
 import { BROKER, BROKER_POD, brokerObjects } from "#e2e/brokers/container/broker-objects.ts";
 import type { StartedBroker, StartedBrokerOptions } from "#e2e/brokers/container/started-broker.ts";
 import { lastLines } from "#e2e/brokers/container/last-lines.ts";
-import { serves } from "#e2e/brokers/container/serves.ts";
+import { tlsListenerAnswers } from "#e2e/brokers/container/tls-listener-answers.ts";
 import { isReady } from "#e2e/targets/pods.ts";
 import { until } from "#e2e/base/waiting.ts";
 import { applyWhole, deleteNamespace } from "./namespace.ts";
@@ -38,7 +38,9 @@ export async function startKubernetesBroker(
         const pod = items.find(({ metadata }) => metadata?.name === BROKER_POD);
         seen = pod === undefined ? "no pod" : stateOf(pod);
         return (
-          pod !== undefined && isReady(pod) && (await serves(() => server.dial(plan.admin.port)))
+          pod !== undefined &&
+          isReady(pod) &&
+          (await tlsListenerAnswers(() => server.dial(plan.admin.port)))
         );
       },
       {

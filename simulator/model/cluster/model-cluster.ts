@@ -3,7 +3,7 @@ import { createMemoryVolume } from "#fixtures/ports/files.ts";
 import type { Fate } from "#fixtures/ports/files.ts";
 import { createSteps } from "#fixtures/ports/interleaving.ts";
 import type { Waiting } from "#fixtures/ports/interleaving.ts";
-import { createPromiseRest } from "#fixtures/ports/turns.ts";
+import { createPromiseRest } from "#fixtures/ports/event-loop-rest.ts";
 import { createRetainedHistory } from "#simulator/model/verification/retained-history.ts";
 import { createModelBroker } from "./broker.ts";
 import { createCounts } from "#simulator/model/counts.ts";

@@ -12,7 +12,7 @@ import type { Damage, VerifiedBatches, Reading } from "#consumer/adapters/kafka/
 import { OverShare } from "#consumer/adapters/kafka/records/record-parser.ts";
 import type { Standstills } from "./standstills.ts";
 import type { RecordLimits } from "#consumer/adapters/kafka/records/record-collector.ts";
-import type { Turns } from "./turns.ts";
+import type { SerialQueue } from "./serial-queue.ts";
 
 /** The records that were fetched of one partition and are at work. */
 export interface Delivery {
@@ -38,9 +38,9 @@ export interface DeliveryOptions {
   readonly limits: RecordLimits;
   readonly verified: VerifiedBatches;
   /** Lets one partition at a time unpack the records that were fetched. */
-  readonly reading: Turns;
+  readonly reading: SerialQueue;
   /** Lets one partition at a time work on a record that is larger than its share. */
-  readonly largeRecords: Turns;
+  readonly largeRecords: SerialQueue;
   readonly draining: AbortSignal;
   /** Called when the broker said that this member owns nothing any more. */
   readonly onLost: (reason: string) => void;

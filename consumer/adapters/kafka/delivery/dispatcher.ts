@@ -10,7 +10,7 @@ import type { Delivery } from "./delivery.ts";
 import { saysAssignmentLost } from "#consumer/adapters/kafka/errors.ts";
 import type { VerifiedBatches } from "#consumer/adapters/kafka/records/reading.ts";
 import type { Standstills } from "./standstills.ts";
-import { createTurns } from "./turns.ts";
+import { createSerialQueue } from "./serial-queue.ts";
 
 export interface DispatcherOptions {
   readonly assignments: Assignments;
@@ -88,8 +88,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       recordBytesMax: Math.max(options.bytesInFlightMax, RECORD_BYTES_MIN),
     },
     verified,
-    reading: createTurns(),
-    largeRecords: createTurns(),
+    reading: createSerialQueue(),
+    largeRecords: createSerialQueue(),
     draining: draining.signal,
   };
   let beat: (() => Promise<void>) | undefined;

@@ -4,7 +4,7 @@ import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { BROKER_NODES } from "#e2e/chaos/schedule-limits.ts";
-import { lastingFault, passingFault } from "#e2e/chaos/faults/passing-fault.ts";
+import { lastingFault, passingFault } from "#e2e/chaos/faults/injected-fault.ts";
 
 const nothing = z.strictObject({});
 

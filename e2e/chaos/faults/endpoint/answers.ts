@@ -4,7 +4,7 @@ import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { NOT_APPLIED_STATUSES } from "#e2e/chaos/engine/chaos-rules.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
-import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
+import { lastingFault } from "#e2e/chaos/faults/injected-fault.ts";
 import { drawTimes, milliseconds, MOMENTS, times } from "./parameters.ts";
 import type { Bounded, Moment } from "./parameters.ts";
 

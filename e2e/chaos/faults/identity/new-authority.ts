@@ -4,7 +4,7 @@ import { createAuthority } from "#fixtures/certificates.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
-import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
+import { lastingFault } from "#e2e/chaos/faults/injected-fault.ts";
 import { IdentitySidecar } from "./sidecar.ts";
 
 /**

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
-import { passingFault } from "#e2e/chaos/faults/passing-fault.ts";
+import { passingFault } from "#e2e/chaos/faults/injected-fault.ts";
 import { IdentitySidecar } from "./sidecar.ts";
 
 export const identityRotation: FaultKind = faultKind({

@@ -3,7 +3,7 @@ import { WITHHELD } from "#simulator/athenz/zts.ts";
 import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
-import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
+import { lastingFault } from "#e2e/chaos/faults/injected-fault.ts";
 import { IdentitySidecar } from "./sidecar.ts";
 
 interface WithheldParameters {

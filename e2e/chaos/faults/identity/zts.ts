@@ -5,7 +5,7 @@ import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { OUTAGE_KINDS, outageAction } from "#e2e/chaos/faults/outage.ts";
 import type { OutageKind } from "#e2e/chaos/faults/outage.ts";
-import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
+import { lastingFault } from "#e2e/chaos/faults/injected-fault.ts";
 import { IdentitySidecar } from "./sidecar.ts";
 
 const common = {

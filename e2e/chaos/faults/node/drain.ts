@@ -6,7 +6,7 @@ import { clusterOf } from "#e2e/targets/cluster-access.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { actAlone } from "#e2e/chaos/faults/act-alone.ts";
-import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
+import { lastingFault } from "#e2e/chaos/faults/injected-fault.ts";
 import { nodeOfPod } from "./node-of-pod.ts";
 
 export const nodeDrain: FaultKind = faultKind({

@@ -4,7 +4,7 @@ import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { watchContainers } from "#e2e/chaos/faults/container-watch.ts";
-import { passingFault } from "#e2e/chaos/faults/passing-fault.ts";
+import { passingFault } from "#e2e/chaos/faults/injected-fault.ts";
 
 export const podDelete: FaultKind = faultKind({
   name: "pod.delete",

@@ -5,7 +5,7 @@ import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { clusterOf } from "#e2e/targets/cluster-access.ts";
 import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
-import { passingFault } from "#e2e/chaos/faults/passing-fault.ts";
+import { passingFault } from "#e2e/chaos/faults/injected-fault.ts";
 
 export const podEvict: FaultKind = faultKind({
   name: "pod.evict",

@@ -5,7 +5,7 @@ import { pause } from "#e2e/base/waiting.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { actAlone } from "#e2e/chaos/faults/act-alone.ts";
-import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
+import { lastingFault } from "#e2e/chaos/faults/injected-fault.ts";
 import { runningApp, whileRunning } from "./app-container.ts";
 
 /** A running process answers a probe in less time. */

@@ -4,7 +4,7 @@ import type { TestDeployment } from "#e2e/deployment/test-deployment.ts";
 import { exhaustMemory } from "#e2e/targets/memory-fault.ts";
 import { faultKind } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
-import { passingFault } from "#e2e/chaos/faults/passing-fault.ts";
+import { passingFault } from "#e2e/chaos/faults/injected-fault.ts";
 import { whileRunning } from "./app-container.ts";
 
 export const podOutOfMemory: FaultKind = faultKind({

@@ -5,7 +5,7 @@ import { pause } from "#e2e/base/waiting.ts";
 import { faultKind, FaultImpossibleError } from "#e2e/chaos/fault-kind.ts";
 import type { FaultKind, InjectedFault } from "#e2e/chaos/fault-kind.ts";
 import { watchContainers } from "#e2e/chaos/faults/container-watch.ts";
-import { lastingFault } from "#e2e/chaos/faults/passing-fault.ts";
+import { lastingFault } from "#e2e/chaos/faults/injected-fault.ts";
 
 /** The longest time for the controller to create or remove a pod. */
 const CHANGE_MS_MAX = 10_000;

@@ -8,7 +8,7 @@ const ANSWER_MS_MAX = 5000;
  * Returns true when a TLS listener answers. An open port is not enough, since the port of a container accepts
  * connections before any process listens in it. The identity of the server is not checked.
  */
-export async function serves(dial: () => Duplex | Promise<Duplex>): Promise<boolean> {
+export async function tlsListenerAnswers(dial: () => Duplex | Promise<Duplex>): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const raw = await dial();
   const socket = connect({ socket: raw, rejectUnauthorized: false });
