@@ -30,8 +30,8 @@ export const limits: Measure = async (context) => {
   const measured = median(costs.many.map(({ admissionMs }) => admissionMs));
   const peer = median(costs.few.map(({ admissionMs }) => admissionMs));
   const peakBytes = Math.max(...costs.many.map((result) => result.peakBytes));
-  const stillMsMax = median(costs.many.map((result) => result.stillMsMax));
-  const blocked = `event loop blocked for ${stillMsMax.toFixed(0)} ms`;
+  const eventLoopBlockedMsMax = median(costs.many.map((result) => result.eventLoopBlockedMsMax));
+  const blocked = `event loop blocked for ${eventLoopBlockedMsMax.toFixed(0)} ms`;
   return [
     {
       group: "i",

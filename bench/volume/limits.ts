@@ -18,7 +18,7 @@ export interface LimitsResult {
   /** The time that one admission takes beside concurrent ones, in milliseconds. */
   readonly admissionMs: number;
   /** The longest time for which the event loop was blocked, in milliseconds. */
-  readonly stillMsMax: number;
+  readonly eventLoopBlockedMsMax: number;
   readonly peakBytes: number;
 }
 
@@ -69,7 +69,7 @@ export async function measureAdmissions({ directory }: LimitsOptions): Promise<L
   delay.disable();
   return {
     admissionMs: durationMs / (ROUNDS * ADMISSIONS),
-    stillMsMax: delay.max / 1e6,
+    eventLoopBlockedMsMax: delay.max / 1e6,
     // maxRSS is in kibibytes on every platform.
     peakBytes: process.resourceUsage().maxRSS * 1024,
   };

@@ -121,7 +121,7 @@ test("an attempt in doubt that is resolved as done ends the action, without anot
   resolve(testBed, 1, "done");
   await using other = await testBed.start("b");
   const result = await testBed.clock.runUntil(other.execute(PLANNED));
-  expect(result).toMatchObject({ outcome: "done", suppressed: true, reason: "resolved by eve" });
+  expect(result).toMatchObject({ outcome: "done", endedBefore: true, reason: "resolved by eve" });
   expect(testBed.sender.sends).toHaveLength(1);
   expect(testBed.file("outcome")).toMatchObject({ outcome: "in-doubt" });
 });

@@ -34,7 +34,7 @@ export async function checkAdmission(
     }
     const { id: incidentId, transition, startedOnMs } = incident;
     const asked = { rule, incidentId, transition, startedOnMs, limits };
-    const admission = await dependencies.history.hold(
+    const admission = await dependencies.history.retry(
       "check the limits of a rule",
       (answer) => admissions.admit(asked, answer),
       lingering,

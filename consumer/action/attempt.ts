@@ -154,7 +154,7 @@ async function inspect<T>(
     tries += 1;
     return read();
   };
-  const seen = await run.dependencies.history.hold(what, readCounted, run.ended);
+  const seen = await run.dependencies.history.retry(what, readCounted, run.ended);
   return { seen, certain: tries === 1 };
 }
 
@@ -187,7 +187,7 @@ async function waitForOutcome(run: Run, claim: Holder): Promise<AttemptEnd | Not
     if (remainingMs <= 0) break;
     await clock.sleep(Math.min(pollMs, remainingMs), run.ended);
     const read = () => readEnd(key, attempt, run.dependencies);
-    const outcome = await history.hold("read an outcome", read, run.ended);
+    const outcome = await history.retry("read an outcome", read, run.ended);
     if (outcome) return endOf(claim, outcome, "waited");
   }
 
@@ -254,10 +254,10 @@ async function claimAndAct(
     return { present, linked, sinceMs: linked ? tryMs : firstTryMs };
   };
   // Once tried, the claim may stand: the run follows it up for a little longer than it lasts.
-  let claimed = await history.hold("claim", tryToClaim, run.lingering);
+  let claimed = await history.retry("claim", tryToClaim, run.lingering);
   while (!claimed) {
     await waitWhilePaused(run);
-    claimed = await history.hold("claim", tryToClaim, run.lingering);
+    claimed = await history.retry("claim", tryToClaim, run.lingering);
   }
   const { present, linked, sinceMs } = claimed;
   if (present.nonce !== claim.nonce) return waitForOutcome(run, present);
@@ -293,7 +293,7 @@ async function act(
     return conclude(run, claim, "orphaned", { outcome: "in-doubt", detail: SWEPT });
   }
   const read = () => readEnd(key, attempt, run.dependencies);
-  const outcome = await history.hold("read an outcome", read, run.lingering);
+  const outcome = await history.retry("read an outcome", read, run.lingering);
   if (outcome) return outcome;
 
   if ("rejection" in planned) {
@@ -357,7 +357,7 @@ async function linkOutcome(run: Run, outcome: Outcome): Promise<Outcome> {
     if (linked === "linked") return outcome;
     return existing(await readEnd(key, attempt, run.dependencies), "outcome", run);
   };
-  return history.hold("link an outcome", link, run.lingering);
+  return history.retry("link an outcome", link, run.lingering);
 }
 
 /** Counts and logs an outcome that this run has written. */
@@ -392,7 +392,7 @@ type Standing = "young" | "too-old" | "swept";
 async function standingOf(run: Run, giveUp: AbortSignal): Promise<Standing> {
   const { history } = run.dependencies;
   const read = () => history.readHorizon();
-  const horizonMs = await history.hold("read the horizon", read, giveUp);
+  const horizonMs = await history.retry("read the horizon", read, giveUp);
   if (isTooOld(run)) return "too-old";
   return run.planned.incident.startedOnMs <= horizonMs ? "swept" : "young";
 }

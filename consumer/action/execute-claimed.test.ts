@@ -24,7 +24,7 @@ test("the claim of a pod that died is waited for, then in doubt, and never sent 
   await clock.advance(79_000);
   expect(() => file("outcome")).toThrow("ENOENT");
   const result = await clock.runUntil(work);
-  expect(result).toMatchObject({ outcome: "in-doubt", attempt: 1, suppressed: false });
+  expect(result).toMatchObject({ outcome: "in-doubt", attempt: 1, endedBefore: false });
   expect(file("outcome")).toMatchObject({ outcome: "in-doubt", reason: "orphaned", pod: "b" });
   expect(sender.sends).toHaveLength(1);
   expect(deadLetterReasons()).toEqual(["in-doubt"]);

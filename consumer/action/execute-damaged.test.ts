@@ -101,7 +101,7 @@ test.each([...damages(CLAIM), ["a directory", "a directory"]])(
     expect(pod.metrics.total("storage_errors", { code: "damaged-file" })).toBeGreaterThan(0);
 
     await using other = await start("b");
-    expect(await clock.runUntil(other.execute(PLANNED))).toMatchObject({ suppressed: true });
+    expect(await clock.runUntil(other.execute(PLANNED))).toMatchObject({ endedBefore: true });
     expect(sender.sends).toEqual([]);
     expect(deadLetterReasons()).toEqual(["in-doubt"]);
   },
@@ -115,7 +115,7 @@ test("the outcome of an attempt whose claim was damaged since holds", async () =
   await using pod = await start("a");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({
     outcome: "done",
-    suppressed: true,
+    endedBefore: true,
   });
   expect(sender.sends).toEqual([]);
   expect(deadLetterReasons()).toEqual([]);
@@ -247,7 +247,7 @@ test.each([
   put(testBed, attemptPath(KEY, 1, "resolution"), content ?? "");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({
     outcome: "in-doubt",
-    suppressed: true,
+    endedBefore: true,
   });
   expect(sender.sends).toHaveLength(1);
   expect(deadLetterReasons()).toEqual(["in-doubt"]);

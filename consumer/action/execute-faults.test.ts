@@ -23,7 +23,7 @@ test.each(["before", "after"] as const)(
       reason: expect.stringContaining("EIO"),
     });
     expect(sender.sends).toEqual([]);
-    expect(await clock.runUntil(work)).toMatchObject({ outcome: "done", suppressed: false });
+    expect(await clock.runUntil(work)).toMatchObject({ outcome: "done", endedBefore: false });
     expect(fault.fired()).toBe(phase === "before" ? 2 : 1);
     expect(pod.history.state).toEqual({ ready: true });
     expect(sender.sends).toHaveLength(1);

@@ -36,7 +36,7 @@ test("an in-doubt that another pod wrote first is not counted again, and its res
     },
   });
   const result = await clock.runUntil(pod.execute(PLANNED));
-  expect(result).toMatchObject({ outcome: "done", reason: "resolved by eve", suppressed: true });
+  expect(result).toMatchObject({ outcome: "done", reason: "resolved by eve", endedBefore: true });
   expect(deadLetterReasons()).toEqual([]);
   expect(sender.sends).toHaveLength(1);
   expect(pod.metrics.total("actions", { result: "in-doubt" })).toBe(0);

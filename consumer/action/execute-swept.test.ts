@@ -209,7 +209,7 @@ test("an event at the horizon is dead-lettered once, in doubt and unclaimed; one
   publishHorizon(volume);
   await using pod = await start("a");
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
-  expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ suppressed: true });
+  expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ endedBefore: true });
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
   expect(String(broker.published[0]?.headers["dead-letter-detail"])).toContain("horizon");
   expect(volume.paths().filter((path) => path.startsWith("claims/"))).toEqual([]);

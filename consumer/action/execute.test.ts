@@ -16,7 +16,7 @@ test("an action is claimed, sent once, and its outcome written", async () => {
   const { clock, sender, broker, start, file, volume } = createExecutionTestBed(DONE);
   await using pod = await start("a");
   const result = await clock.runUntil(pod.execute(PLANNED));
-  expect(result).toMatchObject({ outcome: "done", attempt: 1, suppressed: false });
+  expect(result).toMatchObject({ outcome: "done", attempt: 1, endedBefore: false });
   expect(sender.sends).toEqual([
     { key: PLANNED.key, traceparent: expect.any(String), deadlineMs: 30_000 },
   ]);
@@ -71,7 +71,7 @@ test("a second delivery is answered by the index, without the volume", async () 
   await clock.runUntil(pod.execute(PLANNED));
   const before = calls;
   const again = await clock.runUntil(pod.execute(PLANNED));
-  expect(again).toMatchObject({ outcome: "done", attempt: 1, suppressed: true });
+  expect(again).toMatchObject({ outcome: "done", attempt: 1, endedBefore: true });
   expect(calls).toBe(before);
   expect(sender.sends).toHaveLength(1);
 });
@@ -82,7 +82,7 @@ test("a pod that never heard of the key finds the outcome done and sends nothing
   await using b = await start("b");
   await clock.runUntil(a.execute(PLANNED));
   const result = await clock.runUntil(b.execute(PLANNED));
-  expect(result).toMatchObject({ outcome: "done", suppressed: true });
+  expect(result).toMatchObject({ outcome: "done", endedBefore: true });
   expect(sender.sends).toHaveLength(1);
 });
 
@@ -139,7 +139,7 @@ test("an attempt that was certainly not applied is followed by the next, after a
   await using pod = await start("a");
   const startMs = clock.monotonicMs();
   const result = await clock.runUntil(pod.execute(PLANNED));
-  expect(result).toMatchObject({ outcome: "done", attempt: 2, suppressed: false });
+  expect(result).toMatchObject({ outcome: "done", attempt: 2, endedBefore: false });
   expect(clock.monotonicMs() - startMs).toBeGreaterThanOrEqual(250);
   expect(sender.sends).toHaveLength(2);
   expect([file("outcome", 1).outcome, file("outcome", 2).outcome]).toEqual([

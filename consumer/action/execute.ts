@@ -104,7 +104,7 @@ async function walk(run: Run): Promise<ExecutionResult> {
   if (known && (known.outcome === "done" || !(await resolutionOf(run, known.attempt)))) {
     metrics.count("actions", { result: "suppressed" });
     const { outcome, attempt } = known;
-    return { outcome, attempt, suppressed: true, reason: "history" };
+    return { outcome, attempt, endedBefore: true, reason: "history" };
   }
 
   let previous: AttemptEnd | undefined;
@@ -128,7 +128,7 @@ async function walk(run: Run): Promise<ExecutionResult> {
     firstClaimedAtMs ??= end.claimedAtMs;
     if (bindsRequest(outcome)) requestDigest ??= end.requestDigest;
     // The outcome that the next attempt or the commit relies on must survive a power failure, whoever wrote it.
-    await history.hold("sync an outcome", () => history.claims.sync(key), run.lingering);
+    await history.retry("sync an outcome", () => history.claims.sync(key), run.lingering);
     // Nobody can have resolved an outcome that this run has just written.
     const asked = by !== "own" && outcome.outcome !== "done";
     const resolution = asked ? await resolutionOf(run, attempt) : undefined;
@@ -147,7 +147,7 @@ async function resolutionOf(run: Run, attempt: number): Promise<Resolution | und
   const { history, resolution } = run.dependencies;
   if (!resolution) return undefined;
   const read = () => readWord(run.planned.key, attempt, run.dependencies);
-  return history.hold("read a resolution", read, run.ended);
+  return history.retry("read a resolution", read, run.ended);
 }
 
 /** Ends an action that an operator found to have had its effect; no dead letter is waited for. */
@@ -155,7 +155,7 @@ function resolved({ dependencies }: Run, { key, attempt, by }: Resolution): Exec
   const { log, metrics } = dependencies;
   metrics.count("actions", { result: "suppressed" });
   log.info("action.resolved", { key, attempt, as: "done", by });
-  return { outcome: "done", attempt, suppressed: true, reason: `resolved by ${by}` };
+  return { outcome: "done", attempt, endedBefore: true, reason: `resolved by ${by}` };
 }
 
 /**
@@ -166,7 +166,7 @@ function tooOld({ dependencies, planned }: Run): ExecutionResult {
   const { key, rule, action, incident } = planned;
   metrics.count("actions", { result: "too-old" });
   log.info("action.too-old", { key, rule, action, incident: incident.id });
-  return { outcome: "rejected", attempt: 0, suppressed: false, reason: "too-old" };
+  return { outcome: "rejected", attempt: 0, endedBefore: false, reason: "too-old" };
 }
 
 /**
@@ -198,7 +198,7 @@ async function complete(run: Run, end: Outcome, by: AttemptEnd["by"]): Promise<E
   const { history, metrics, settings } = run.dependencies;
   const { planned, record } = run;
   const { key, attempt, outcome, detail } = end;
-  const ended = { outcome, attempt, suppressed: by === "found", reason: detail };
+  const ended = { outcome, attempt, endedBefore: by === "found", reason: detail };
   if (by !== "own") metrics.count("actions", { result: "suppressed" });
   if (outcome === "done") {
     await history.record(historyEntry(planned, end, false), run.lingering);

@@ -312,6 +312,6 @@ test("what a pod of an older version did meanwhile is found after the pause", as
   await clock.advance(3 * HOUR_MS);
   await orderTo("resume", testBed);
   await clock.advance(PAUSE_DELAY_MS);
-  expect(run.end).toMatchObject({ outcome: "done", attempt: 1, suppressed: true });
+  expect(run.end).toMatchObject({ outcome: "done", attempt: 1, endedBefore: true });
   expect(sender.sends).toEqual([]);
 });

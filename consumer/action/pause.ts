@@ -4,7 +4,7 @@ import type { Run } from "./types.ts";
 /** Reads whether the work is paused. While nobody can read it, waits and the pod is unready. */
 export async function readPause(run: Run): Promise<PauseOrder> {
   const { history } = run.dependencies;
-  return history.hold("read the pause", () => history.pause.read(), run.ended);
+  return history.retry("read the pause", () => history.pause.read(), run.ended);
 }
 
 /**
@@ -18,7 +18,7 @@ export async function waitWhilePaused(run: Run): Promise<boolean> {
     tries += 1;
     return history.pause.read();
   };
-  while ((await history.hold("read the pause", read, run.ended)).paused) {
+  while ((await history.retry("read the pause", read, run.ended)).paused) {
     await clock.sleep(history.pause.readingMsMax, run.ended);
   }
   return tries > 1;

@@ -38,7 +38,7 @@ export interface ExecutionResult {
   /** The attempt that ended the key; 0 when nothing was ever claimed because the event was too old. */
   readonly attempt: number;
   /** True when the action had ended before this run. */
-  readonly suppressed: boolean;
+  readonly endedBefore: boolean;
   /** One line for the log. */
   readonly reason: string;
 }

@@ -111,7 +111,7 @@ export interface History extends AsyncDisposable {
    * Runs an operation on the volume until it succeeds, with backoff; the history is not ready meanwhile. Rethrows at
    * once any error that is not the volume's. Throws `giveUp.reason` when that aborts between two tries.
    */
-  hold: VolumeHealth["hold"];
+  retry: VolumeHealth["retry"];
   /** Merges the journals into the next generation at once, however little is new. Tries once. */
   compact(): Promise<CompactionResult>;
   /**
@@ -277,7 +277,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
 
   const claims = createClaims({ files, atomicFiles, clock, metrics });
   const record = async (entry: HistoryEntry, giveUp: AbortSignal): Promise<void> => {
-    await health.hold("append to the journal", () => journal.append(entry), giveUp);
+    await health.retry("append to the journal", () => journal.append(entry), giveUp);
     if (index.merge(entry)) publisher.changed();
   };
   let sweeper: Sweeper | undefined;
@@ -361,7 +361,7 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
       settings.import &&
       index.findFinal(importedKey(renderImportKey(settings.import.keyTemplate, action))),
     record,
-    hold: (what, operation, giveUp) => health.hold(what, operation, giveUp),
+    retry: (what, operation, giveUp) => health.retry(what, operation, giveUp),
     async compact() {
       await journal.rotate();
       return compact(compaction);

@@ -46,7 +46,7 @@ function benchRecord(record: SourceRecord, done: readonly string[] = []) {
     async execute(planned) {
       const { action } = planned;
       executed.push("rejection" in planned ? `${action} is rejected` : action);
-      return { outcome: "done", attempt: 1, suppressed: false, reason: "200" };
+      return { outcome: "done", attempt: 1, endedBefore: false, reason: "200" };
     },
     history: knownEnds(...done),
     broker,

@@ -53,8 +53,8 @@ export async function renderManifests(options: ManifestOptions): Promise<OmegaOb
   return objects;
 }
 
-/** Returns the name of the claim that holds the history. */
-export function historyClaimOf(objects: readonly OmegaObject[]): string {
+/** Returns the name of the PersistentVolumeClaim of the history. */
+export function historyVolumeClaimOf(objects: readonly OmegaObject[]): string {
   const claim = objects.find((object) => object.kind === "PersistentVolumeClaim");
   if (claim === undefined) throw new Error("the rendered objects hold no PersistentVolumeClaim");
   return claim.metadata.name;

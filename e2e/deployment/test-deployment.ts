@@ -19,7 +19,7 @@ import { createIncident } from "./incidents.ts";
 import type { PublishedIncident } from "./incidents.ts";
 import { findViolations, progressOf } from "./find-violations.ts";
 import { rewriteConfiguration } from "./configuration/rewrite-configuration.ts";
-import { historyClaimOf, renderManifests, unreadyMsOf } from "./manifests.ts";
+import { historyVolumeClaimOf, renderManifests, unreadyMsOf } from "./manifests.ts";
 import { podName } from "#e2e/targets/pods.ts";
 import type { Target } from "#e2e/targets/target.ts";
 import type { Services } from "./services.ts";
@@ -106,7 +106,7 @@ export class TestDeployment extends DeployedPods implements AsyncDisposable {
     return podFaults;
   }
 
-  /** The name of the claim that holds the history. */
+  /** The name of the PersistentVolumeClaim of the history. */
   get claim(): string {
     return this.#claim;
   }
@@ -180,7 +180,7 @@ export class TestDeployment extends DeployedPods implements AsyncDisposable {
       memoryLimit: this.#options.memoryLimit,
       historyVolume: this.#options.historyVolume ?? true,
     });
-    this.#claim = historyClaimOf(objects);
+    this.#claim = historyVolumeClaimOf(objects);
     this.#name = deploymentOf(objects).metadata.name;
     this.#unreadyMs = unreadyMsOf(objects);
     await this.target.apply(objects);

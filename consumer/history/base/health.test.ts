@@ -111,7 +111,7 @@ test("an operation that does not answer makes unready, though the probe does", a
   const { open, clock } = createHistoryTestBed();
   await using pod = await open();
   const answer = Promise.withResolvers<string>();
-  const held = pod.history.hold("claim", () => answer.promise, NEVER);
+  const held = pod.history.retry("claim", () => answer.promise, NEVER);
   await clock.advance(9000);
   expect(pod.history.state).toEqual({ ready: true });
   await clock.advance(2000);
@@ -148,7 +148,7 @@ test("a hold that is given up ends with the reason", async () => {
   const reason = new Error("stop");
   const error = failure("EIO", "read", "a");
   const held = pod.history
-    .hold("read", () => Promise.reject(error), giveUp.signal)
+    .retry("read", () => Promise.reject(error), giveUp.signal)
     .catch((thrown: unknown) => thrown);
   await clock.advance(60_000);
   expect(pod.history.state.ready).toBe(false);
@@ -161,5 +161,5 @@ test("what is no fault of the volume is not repeated", async () => {
   const { open } = createHistoryTestBed();
   await using pod = await open();
   const bug = new TypeError("bug");
-  await expect(pod.history.hold("read", () => Promise.reject(bug), NEVER)).rejects.toBe(bug);
+  await expect(pod.history.retry("read", () => Promise.reject(bug), NEVER)).rejects.toBe(bug);
 });

@@ -29,7 +29,7 @@ export interface VolumeHealth {
    * takes too long. Rethrows at once any error that is not the volume's. Throws `giveUp.reason` when that aborts
    * between two tries.
    */
-  hold<T>(
+  retry<T>(
     what: string,
     operation: (answer: AwaitedAnswer) => Promise<T>,
     giveUp: AbortSignal,
@@ -107,7 +107,7 @@ export function createVolumeHealth(options: VolumeHealthOptions): VolumeHealth {
       const { state } = outages;
       return state.ready ? unanswered() : state;
     },
-    async hold(what, operation, giveUp) {
+    async retry(what, operation, giveUp) {
       let outage: symbol | undefined;
       try {
         return await withRetries(() => timed(what, operation), {

@@ -328,7 +328,7 @@ test("an action that an older consumer executed is not sent again, and another o
   volume.put(VIEW_FILE, JSON.stringify({ [OLD_KEY]: AT_MS }));
   await using pod = await start("a", { import: IMPORT });
   const suppressed = await clock.runUntil(pod.execute(PLANNED));
-  expect(suppressed).toMatchObject({ outcome: "done", suppressed: true });
+  expect(suppressed).toMatchObject({ outcome: "done", endedBefore: true });
   expect(sender.sends).toEqual([]);
   const incident = { ...PLANNED.incident, id: "incident-2" };
   await clock.runUntil(pod.execute({ ...PLANNED, key: "ab".repeat(32), incident }));

@@ -34,7 +34,7 @@ const SHOWN = {
   ],
 } as const;
 
-const REFUSALS = {
+const ERRORS_OF_RESOURCES = {
   TOPIC: "TOPIC_AUTHORIZATION_FAILED",
   GROUP: "GROUP_AUTHORIZATION_FAILED",
   CLUSTER: "CLUSTER_AUTHORIZATION_FAILED",
@@ -54,7 +54,7 @@ export function accessRefusal(
     resource,
     name,
   );
-  return isAllowed ? undefined : REFUSALS[resource];
+  return isAllowed ? undefined : ERRORS_OF_RESOURCES[resource];
 }
 
 export function topicAccessRefusal(

@@ -30,7 +30,7 @@ const QUEUED_BYTES_MAX = 8 * 1024 * 1024;
  */
 const UNAUTHENTICATED_BYTES_MAX = 524_288;
 /** The keys of ApiVersions, SaslHandshake and SaslAuthenticate. */
-const OPEN_TO_ALL = new Set([18, 17, 36]);
+const OPEN_BEFORE_AUTHENTICATION = new Set([18, 17, 36]);
 
 /** The common part of a connection's events. */
 export type ConnectionPlace = Omit<EventPlace, "atMs">;
@@ -164,7 +164,8 @@ export class Connection implements BreakableConnection {
       throw new MalformedRequest(`${api.name} has no version ${header.apiVersion}`);
     }
     const isOpen =
-      OPEN_TO_ALL.has(api.key) || this.#session.isAuthenticated(this.#cluster.timers.nowMs());
+      OPEN_BEFORE_AUTHENTICATION.has(api.key) ||
+      this.#session.isAuthenticated(this.#cluster.timers.nowMs());
     if (!isOpen && !this.#session.isInExchange) {
       throw new MalformedRequest(`${api.name} before authentication`);
     }
