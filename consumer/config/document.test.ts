@@ -79,6 +79,41 @@ test("one fault is told once, and nothing is told behind the back of the message
   warn.mockRestore();
 });
 
+const ONE_ERROR = "version: 1\nkafka:\n  brokers: [a]\n  groupId: x\nrules:\n  - name: r\n";
+
+test.each([
+  ["a list that is not closed", "  brokers: [a]", "  brokers: [a", "3 |   brokers: [a", 11],
+  ["a quote that is not closed", "  groupId: x", '  groupId: "x', '4 |   groupId: "x', 11],
+  ["a tab", "  groupId: x", "\tgroupId: x", "4 |  groupId: x", 0],
+  ["a line that is indented less", "  groupId: x", " groupId: x", "4 |  groupId: x", 0],
+  ["a colon that is missing", "  groupId: x", "  groupId x", "4 |   groupId x", 2],
+  ["a key that is there twice", "  groupId: x", "  brokers: x", "4 |   brokers: x", 2],
+  ["an alias of no anchor", "  groupId: x", "  groupId: *x", "4 |   groupId: *x", 11],
+])("%s is one fault, with its line and a caret", (_what, from, to, line, column) => {
+  const text = ONE_ERROR.replace(from, to);
+  const [fault = "", ...others] = faultsOf(text);
+  expect(others).toEqual([]);
+  expect(fault.split("\n").slice(1)).toEqual([`      ${line}`, `        | ${" ".repeat(column)}^`]);
+});
+
+test("a long line is shown in part, and one that may hold a secret not at all", () => {
+  const [long = ""] = faultsOf(`a: ["${"x".repeat(200)}", *nope, "${"y".repeat(200)}"]`);
+  const [, shown = "", caret = ""] = long.split("\n");
+  expect(shown.length).toBeLessThan(100);
+  expect(shown.slice(caret.indexOf("^"))).toMatch(/^\*nope, "y+…$/);
+  for (const secret of ['password: "hunter2', "u: https://me:hunter2@x: y", 'token: "hunter2']) {
+    expect(faultsOf(secret)).toHaveLength(1);
+    expect(faultsOf(secret).join()).not.toContain("hunter2");
+  }
+});
+
+test("many errors in a large file take little time", () => {
+  const startMs = performance.now();
+  expect(faultsOf("- [x\n".repeat(5000)).length).toBeGreaterThan(0);
+  expect(faultsOf(`{${"a: 1, ".repeat(20_000)}}`)).toHaveLength(1);
+  expect(performance.now() - startMs).toBeLessThan(5000);
+});
+
 test("anchors that people use stay usable", () => {
   const read = readDocument(
     "x: &statuses [critical, warning]\na: {in: *statuses}\nb: {in: *statuses}\n404: !!str 1\n__proto__: [c]",

@@ -11,6 +11,7 @@ import {
 } from "yaml";
 import type { Alias, Document, Node, YAMLError } from "yaml";
 
+import { codeFrame } from "./code-frame.ts";
 import { messageOf } from "#consumer/errors.ts";
 
 export interface ConfigDocument {
@@ -24,16 +25,41 @@ export interface ConfigDocument {
 const ALIASES_MAX = 1000;
 const ALIASED_VALUES_MAX = 100_000;
 const DEPTH_MAX = 64;
+/** The number of faults that are shown with their line: each takes time in proportion to it. */
+const FRAMES_MAX = 100;
 const TOO_DEEP = `must not be nested deeper than ${String(DEPTH_MAX)}`;
 /** Tags of the core schema, which say what a value is anyway. */
 const TAGS = /^tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq)$/;
 
-/** Reads a text as one YAML 1.2 document. Returns it, or every fault with its line and the name that it is about. */
+interface Fault {
+  /** Where it is in the text, in characters. */
+  readonly offset: number;
+  readonly reason: string;
+}
+
+/**
+ * Reads a text as one YAML 1.2 document. Returns it, or every fault with its line, the name that it is about, and that
+ * line of the file with a caret. An error of the syntax leads to others in the same line, which are left out.
+ */
 export function readDocument(
   text: string,
 ): { readonly document: ConfigDocument } | { readonly faults: readonly string[] } {
   const lines = new LineCounter();
-  const at = (offset: number): string => `line ${String(lines.linePos(offset).line)}`;
+  // An error at the end of the file is shown in its last line, and not after it.
+  const end = text.trimEnd().length;
+  const describe = (faults: readonly Fault[]): string[] => {
+    const told = new Map<string, { offset: number; line: number }>();
+    for (const fault of faults) {
+      const offset = Math.min(fault.offset, end);
+      const { line } = lines.linePos(offset);
+      const what = `line ${String(line)}: ${fault.reason}`;
+      if (!told.has(what)) told.set(what, { offset, line });
+    }
+    return [...told].map(([what, { offset, line }], index) => {
+      const frame = index < FRAMES_MAX ? codeFrame(text, offset, line) : undefined;
+      return frame === undefined ? what : `${what}\n${frame}`;
+    });
+  };
   try {
     const parsed = parseDocument(text, {
       lineCounter: lines,
@@ -45,16 +71,44 @@ export function readDocument(
     const exhausted = found.filter(({ code }) => code === "RESOURCE_EXHAUSTION");
     const broken = exhausted.length > 0 ? exhausted : found;
     const faults =
-      broken.length > 0
-        ? broken.map((fault) => `${at(fault.pos[0])}: ${reasonOf(fault)}`)
-        : faultsOf(parsed, at);
-    if (faults.length > 0) return { faults: [...new Set(faults)] };
+      broken.length > 0 ? pointedOut(firstOfEachLine(broken, lines), parsed) : faultsOf(parsed);
+    if (faults.length > 0) return { faults: describe(faults) };
     // The aliases were counted above by what they really add.
     const value: unknown = parsed.toJS({ maxAliasCount: -1 });
     return { document: { value, lineOf: (path) => lineOf(parsed, lines, path) } };
   } catch (error) {
     return { faults: [`line 1: cannot be read as YAML: ${messageOf(error)}`] };
   }
+}
+
+function firstOfEachLine(errors: readonly YAMLError[], lines: LineCounter): readonly YAMLError[] {
+  const seen = new Set<number>();
+  return errors.filter(({ pos: [offset] }) => {
+    const { line } = lines.linePos(offset);
+    return !seen.has(line) && seen.add(line);
+  });
+}
+
+/** Points at the beginning of what is not closed: the parser notices it at its end, which may be that of the file. */
+function pointedOut(errors: readonly YAMLError[], document: Document.Parsed): Fault[] {
+  const delimited: NonNullable<Node["range"]>[] = [];
+  visit(document, {
+    Scalar(_key, { type, range }) {
+      if (range && type?.startsWith("QUOTE") === true) delimited.push(range);
+    },
+    Collection(_key, { flow, range }) {
+      if (range && flow === true) delimited.push(range);
+    },
+  });
+  return errors.map((error, index) => {
+    const [end] = error.pos;
+    const isOpen = error.code === "MISSING_CHAR" || error.message.includes("end with a ");
+    const opened =
+      isOpen && index < FRAMES_MAX
+        ? delimited.findLast(([start, , last]) => start < end && last >= end)
+        : undefined;
+    return { offset: opened?.[0] ?? end, reason: reasonOf(error) };
+  });
 }
 
 function reasonOf({ code, message }: YAMLError): string {
@@ -64,13 +118,15 @@ function reasonOf({ code, message }: YAMLError): string {
 }
 
 /** Returns the faults that the parser accepts, although no configuration needs them. */
-function faultsOf(document: Document.Parsed, at: (offset: number) => string): string[] {
-  const faults: string[] = [];
-  const refuse = (node: Pick<Node, "range">, fault: string): void => {
-    faults.push(`${at(node.range?.[0] ?? 0)}: ${fault}`);
+function faultsOf(document: Document.Parsed): Fault[] {
+  const faults: Fault[] = [];
+  const refuse = (node: Pick<Node, "range">, reason: string): void => {
+    faults.push({ offset: node.range?.[0] ?? 0, reason });
   };
   const { version } = document.directives.yaml;
-  if (version !== "1.2") faults.push(`line 1: must be YAML 1.2, and %YAML says ${version}`);
+  if (version !== "1.2") {
+    faults.push({ offset: 0, reason: `must be YAML 1.2, and %YAML says ${version}` });
+  }
   const aliases = createAliases();
   const keys = new Map<unknown, Set<string>>();
   visit(document, {

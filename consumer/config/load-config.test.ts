@@ -210,8 +210,59 @@ describe("configuration", () => {
     expect(
       faultsOf(MINIMAL, { environment: { HEALTH_PORT: "80a" }, logLevel: "loud" }),
     ).toStrictEqual([
-      'health.port (variable HEALTH_PORT): expected number, received string; got "80a"',
-      'log.level (option --log-level): expected one of "debug"|"info"|"warn"|"error"; got "loud"',
+      'health.port (variable HEALTH_PORT): must be a port, 0 to 65535 (default 8080); got "80a"',
+      'log.level (option --log-level): expected one of "debug"|"info"|"warn"|"error" (default info); got "loud"',
+    ]);
+  });
+
+  test.each([
+    [
+      "  groupId:",
+      "  sessionTimeoutMs: -1\n  groupId:",
+      "kafka.sessionTimeoutMs (line 4): must be a whole number of milliseconds, 1000 to 600000 (default 30000); got -1",
+    ],
+    [
+      "  groupId:",
+      '  sessionTimeoutMs: "30s"\n  groupId:',
+      "kafka.sessionTimeoutMs (line 4): must be a whole number of milliseconds, 1000 to 600000 " +
+        '(default 30000); got "30s"',
+    ],
+    [
+      "  groupId:",
+      "  maxBytesPerPartition: 1.5\n  groupId:",
+      "kafka.maxBytesPerPartition (line 4): must be a whole number of bytes, 1024 to 104857600 " +
+        "(default 1048576); got 1.5",
+    ],
+    [
+      "  - name: restart-web",
+      "  - name: restart-web\n    mode: maybe",
+      'rules[0].mode (line 11): expected one of "live"|"manual"|"dry-run"|"off" (default live); got "maybe"',
+    ],
+    [
+      "type: http,",
+      "type: http, attemptsMax: 0,",
+      "rules[0].actions[0].attemptsMax (line 13): must be a whole number, 1 to 10 (default 3); got 0",
+    ],
+    [
+      "type: http,",
+      "type: http, notAppliedStatuses: [200],",
+      "rules[0].actions[0].notAppliedStatuses[0] (line 13): must be an HTTP status, 400 to 599; got 200",
+    ],
+    [
+      "70000",
+      "-70000",
+      "rules[0].actions[1].deadlineMs (line 14): must be a whole number of milliseconds, 1 to 3600000 " +
+        "(default execution.actionDeadlineMs); got -70000",
+    ],
+  ])("tells unit, range and default where %j is %j", (from, to, fault) => {
+    expect(faultsOf(withLine(from, to))).toStrictEqual([fault]);
+  });
+
+  test("shows an error of the syntax once, with its line and a caret", () => {
+    expect(faultsOf(withLine("groupId: sre-kafka-consumer", 'groupId: "sre'))).toStrictEqual([
+      'line 4: Missing closing "quote',
+      '      4 |   groupId: "sre',
+      "        |            ^",
     ]);
   });
 

@@ -2,6 +2,7 @@ import type { z } from "zod";
 
 import { readDocument } from "./document.ts";
 import { override } from "./environment.ts";
+import { defaultOf } from "./option-default.ts";
 import { RELATIONS } from "./relations.ts";
 import { configSchema } from "./schema.ts";
 import { decodeText } from "./text.ts";
@@ -165,7 +166,16 @@ function describeIssue(issue: z.core.$ZodIssue, value: unknown, where: string): 
         );
   const shown =
     issue.code === "unrecognized_keys" || got === undefined ? "" : `; got ${show(issue.path, got)}`;
-  return `${path === "" ? "the document" : path} (${where}): ${rule}${shown}`;
+  const byDefault = hasDefaultInMessage(issue)
+    ? defaultOf(configSchema, issue.path, value)
+    : undefined;
+  const or = byDefault === undefined ? "" : ` (default ${byDefault})`;
+  return `${path === "" ? "the document" : path} (${where}): ${rule}${or}${shown}`;
+}
+
+/** Returns true for a value of the wrong type, range or form, and not for a relation or a key. */
+function hasDefaultInMessage({ code }: z.core.$ZodIssue): boolean {
+  return code !== "custom" && code !== "unrecognized_keys";
 }
 
 /** Shows a value in a message, except at a path that looks like the place of a secret. */

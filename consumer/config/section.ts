@@ -35,13 +35,26 @@ export function milliseconds(minimum: number, maximum: number, description: stri
   return integer(minimum, maximum, `${description} Milliseconds`);
 }
 
-/** Creates a whole number between `minimum` and `maximum`. */
+const UNITS: Readonly<Record<string, string>> = {
+  Milliseconds: "a whole number of milliseconds",
+  Bytes: "a whole number of bytes",
+  Port: "a port",
+  "HTTP status": "an HTTP status",
+};
+
+/**
+ * Creates a whole number between `minimum` and `maximum`. The description ends with its unit, such as "Bytes" or
+ * "Count".
+ */
 export function integer(minimum: number, maximum: number, description: string) {
+  const unit = UNITS[description.split(". ").at(-1) ?? ""] ?? "a whole number";
+  const range = `${String(minimum)} to ${String(maximum)}`;
+  const error = `must be ${unit}, ${range}`;
   return z
-    .int()
-    .min(minimum)
-    .max(maximum)
-    .describe(`${description}, ${String(minimum)} to ${String(maximum)}.`);
+    .int({ error })
+    .min(minimum, { error })
+    .max(maximum, { error })
+    .describe(`${description}, ${range}.`);
 }
 
 /** Creates a text of 1 to `lengthMax` characters without line breaks or other control characters. */
