@@ -61,5 +61,5 @@ test("what is predicted of limits is what the volume decides, run by run", async
     { numRuns: 300 },
   );
   expect(seen.admitted).toBeGreaterThan(50);
-  expect(seen.refused).toBeGreaterThan(50);
+  expect(seen.refused).toBeGreaterThan(10);
 });
