@@ -25,8 +25,9 @@ export async function recordServices(
   deployment: TestDeployment,
   recordEvent: RecordEvent,
 ): Promise<void> {
-  for (const { key, method, path, appliedAtMs } of await deployment.effects()) {
-    recordEvent("action-endpoint", "effect.applied", { key, method, path }, appliedAtMs);
+  for (const { key, method, origin, path, appliedAtMs } of await deployment.effects()) {
+    const fields = { key, method, origin, path };
+    recordEvent("action-endpoint", "effect.applied", fields, appliedAtMs);
   }
   for (const { principal, name, status, atMs } of await deployment.ckms.control.requests()) {
     recordEvent("ckms", "secret.asked", { principal, name, status }, atMs);

@@ -27,6 +27,15 @@ test("a wrong file is one message with every fault", async () => {
   await expect(refused).rejects.toThrow(new RegExp(`^${file} has 3 faults:\n[^]*version[^]*group`));
 });
 
+test("more records than the kit plays are refused", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "user-configuration-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const file = join(directory, "incidents.ndjson");
+  await writeFile(file, '{"id":"a"}\n'.repeat(1001));
+  const refused = userScenario({ file: SHIPPED, incidents: [file], job: "component" });
+  await expect(refused).rejects.toThrow("the kit plays at most 1000, got 1001 records");
+});
+
 test.each([
   ["no-such-file.yaml", INCIDENTS, "no-such-file.yaml"],
   [SHIPPED, ["no-such-file.json"], "--incidents no-such-file.json"],

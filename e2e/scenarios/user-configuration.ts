@@ -9,6 +9,11 @@ import { expectEqual, UsageError } from "#e2e/errors.ts";
 import type { Effect } from "#simulator/action-endpoint/ledger.ts";
 import type { Scenario } from "#e2e/runner/scenario.ts";
 
+/** The largest number of records that are played. `rules test` predicts any number. */
+const RECORDS_MAX = 1000;
+/** The longest time that a record may take, as a multiple of the time between two commits. */
+const COMMITS_PER_RECORD = 10;
+
 /**
  * Returns the scenario that plays a configuration of the user. It is in no list, and its number is 0. Throws UsageError
  * with every fault of the configuration, or with that of the incidents.
@@ -20,6 +25,8 @@ export async function userScenario(chosen: ConfigurationArguments): Promise<Scen
     number: 0,
     name: "your-configuration",
     title: `The configuration ${file}, deployed as ${job}, does exactly what rules test predicts.`,
+    timeoutMs: ({ scenarioMsMax, consumer }) =>
+      scenarioMsMax + records.length * COMMITS_PER_RECORD * consumer.commitIntervalMs,
     run: async ({ deploy, step }) => {
       const deployment = await deploy({ configuration: { text, job } });
       const pod = await deployment.readyPod();
@@ -28,7 +35,9 @@ export async function userScenario(chosen: ConfigurationArguments): Promise<Scen
       await play.publish(records);
       await play.verify();
       const effects = await deployment.effects();
+      step(`rules test predicts ${play.results}`);
       step(`as predicted: ${counted(effects.length, "action")}${byOrigin(effects)}`);
+      for (const rule of play.unmatchedRules) step(`warning: rule ${rule} matched nothing`);
 
       step("replace the pod and play everything again: nothing is done a second time");
       await deployment.target.deletePod(pod);
@@ -47,7 +56,12 @@ async function readChosen({ file, incidents }: ConfigurationArguments): Promise<
 }> {
   try {
     const config = await loadConfig(file);
-    return { text: await readFile(file, "utf8"), records: await readRecords(incidents, config) };
+    const records = await readRecords(incidents, config);
+    if (records.length > RECORDS_MAX) {
+      const given = `got ${records.length} records`;
+      throw new UsageError(`--incidents: the kit plays at most ${RECORDS_MAX}, ${given}`);
+    }
+    return { text: await readFile(file, "utf8"), records };
   } catch (error) {
     if (!hasCode(error, "bad-configuration") && !hasCode(error, "usage")) throw error;
     throw new UsageError(error.message, { cause: error });

@@ -9,6 +9,8 @@ import { expect } from "#e2e/errors.ts";
 import { plannedActions, PredictedLedger } from "./predicted-ledger.ts";
 import type { PlayedRecord } from "./shift-incidents.ts";
 
+const FINDINGS_SHOWN_MAX = 10;
+
 interface Side {
   readonly config: Config;
   readonly predictor: Predictor;
@@ -21,12 +23,23 @@ interface Side {
 export class ConfigurationPlay {
   readonly predicted: PredictedLedger;
   readonly #deployment: TestDeployment;
+  readonly #results = new Map<string, number>();
   #sides: readonly Side[];
 
   constructor(deployment: TestDeployment, job: OmegaJob, text: string) {
     this.#deployment = deployment;
     this.predicted = new PredictedLedger(DEPLOYMENTS[job].principal);
     this.#sides = [sideOf(text)];
+  }
+
+  /** The number of predictions so far by their result, such as `3 send, 1 too-old`. */
+  get results(): string {
+    return Array.from(this.#results, ([result, count]) => `${count} ${result}`).join(", ");
+  }
+
+  /** The rules of the newest configuration that have matched no record so far. */
+  get unmatchedRules(): readonly string[] {
+    return this.#sides.at(-1)?.predictor.unmatchedRules() ?? [];
   }
 
   /** Names a configuration that pods may have from now on, beside the present one. */
@@ -57,6 +70,9 @@ export class ConfigurationPlay {
     const sides = this.#sides.map(({ config, predictor }) => {
       const predictions = predictor.predict(record);
       this.predicted.add(predictions);
+      for (const { result } of predictions) {
+        this.#results.set(result, (this.#results.get(result) ?? 0) + 1);
+      }
       return { predictions, expected: plannedActions(predictions, config) };
     });
     await this.#deployment.publishRecord({
@@ -73,7 +89,9 @@ export class ConfigurationPlay {
   async verify(): Promise<void> {
     await this.#deployment.verify();
     const findings = this.predicted.differences(await this.#deployment.effects());
-    expect(findings.length === 0, `the ledger is not as predicted:\n${findings.join("\n")}`);
+    const shown = findings.slice(0, FINDINGS_SHOWN_MAX);
+    if (shown.length < findings.length) shown.push(`and ${findings.length - shown.length} more`);
+    expect(findings.length === 0, `the ledger is not as predicted:\n${shown.join("\n")}`);
   }
 }
 

@@ -104,20 +104,32 @@ test.each([
   ],
   ["the key is another one", changed(0, { key: "f".repeat(64) }), "not predicted: method POST"],
   ["a key is missing", [...faithfulEffects(), ...changed(0, { key: null }).slice(0, 1)], "not pre"],
-  ["the method is another one", changed(0, { method: "PUT" }), "got method PUT"],
   [
-    "the origin is another one",
-    changed(0, { origin: "https://other" }),
-    "got method POST, url https://other/v1",
+    "the method is another one",
+    changed(0, { method: "PUT" }),
+    "method was predicted as POST, got PUT",
   ],
-  ["the query is missing", changed(0, { path: `/v1/${id}` }), `example.com/v1/${id}, principal`],
-  ["the body is another one", changed(0, { body: "{}" }), "body {}"],
-  ["the identity is missing", changed(0, { principal: null }), "principal none"],
+  ["the origin is another one", changed(0, { origin: "https://other" }), "got https://other/v1"],
+  [
+    "the query is missing",
+    changed(0, { path: `/v1/${id}` }),
+    `got https://automation.example.com/v1/${id}`,
+  ],
+  [
+    "the body is another one",
+    changed(0, { body: "{}" }),
+    `body was predicted as {"id":"${id}"}, got {}`,
+  ],
+  [
+    "the identity is missing",
+    changed(0, { principal: null }),
+    `principal was predicted as ${PRINCIPAL}, got none`,
+  ],
   ["the identity is shown to others", changed(1, { principal: PRINCIPAL }), "restart/note"],
   [
     "a command has another argument",
     changed(2, { body: '{"argv":["/opt/run","ok"],"variables":[]}' }),
-    'got command ["/opt/run","ok"], variables ""',
+    'got ["/opt/run","ok"]; variables was predicted as IDEMPOTENCY_KEY PATH TEAM TRACEPARENT, got ""',
   ],
 ])("finds that %s", (_what, effects, finding) => {
   const found = differences(effects);

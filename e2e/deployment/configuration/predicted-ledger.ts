@@ -65,11 +65,20 @@ function differencesOf(
   if (action === undefined) return [`${name}: predicted and not in the ledger: ${wanted}`];
   const findings: string[] = [];
   if (recorded.length > 1) findings.push(`${name}: ${recorded.length} times in the ledger`);
-  for (const shown of new Set(recorded.map(describe))) {
-    if (alternatives.some((alternative) => describe(alternative) === shown)) continue;
-    findings.push(`${name}: predicted ${wanted}, got ${shown}`);
+  for (const shown of recorded) {
+    const differences = alternatives.map((alternative) => differingParts(alternative, shown));
+    const [fewest = []] = differences.toSorted((one, other) => one.length - other.length);
+    if (fewest.length > 0) findings.push(`${name}: ${fewest.join("; ")}`);
   }
   return findings;
+}
+
+function differingParts(predicted: RecordedAction, shown: RecordedAction): string[] {
+  const parts = new Set([...Object.keys(predicted), ...Object.keys(shown)]);
+  return [...parts].flatMap((part) => {
+    const [wanted = "", got = ""] = [predicted[part], shown[part]];
+    return wanted === got ? [] : [`${part} was predicted as ${wanted || '""'}, got ${got || '""'}`];
+  });
 }
 
 function predictedAction(action: Action, principal: string): RecordedAction {

@@ -46,6 +46,7 @@ export async function playShippedConfiguration(
   const play = new ConfigurationPlay(deployment, job, text);
   await play.publish(records);
   await play.verify();
+  step(`rules test predicts ${play.results}`);
   const effects = await deployment.effects();
   expect(effects.length > 0, "the shipped configuration sent nothing");
   step(`verify that all ${effects.length} actions present the identity of ${job}`);
