@@ -41,3 +41,30 @@ test("a mapping of tags that names none is refused: it would match every inciden
   ]);
   expect(faultsOfRule({ match: {}, actions: ACTIONS })).toEqual([]);
 });
+
+test.each([
+  ...["id", "status", "severity", "environment", "title"].map((name) => `incident.${name}`),
+  "tags.host",
+  "extra.team",
+])("limits.per takes %s", (field) => {
+  const faults = faultsOfRule({ limits: { per: [field] }, actions: ACTIONS });
+  // The file of this test configures no extra field.
+  const others = faults.filter((fault) => !fault.includes('uses the extra field "team"'));
+  expect(others).toEqual([]);
+});
+
+test.each([
+  "status",
+  "severity",
+  "host",
+  "incident.tags.host",
+  "incident.start",
+  "tags.",
+  "tags.a b",
+])("limits.per refuses %s, and names what it takes", (field) => {
+  expect(faultsOfRule({ limits: { per: [field] }, actions: ACTIONS })).toEqual([
+    expect.stringMatching(
+      /rules\[0\]\.limits\.per\[0\] \(line \d+\): must be incident\.id, incident\.status, .*tags\.NAME or extra\.NAME; got/,
+    ),
+  ]);
+});

@@ -135,11 +135,17 @@ const commandAction = section({
     ),
 });
 
+const LIMIT_FIELDS =
+  "incident.id, incident.status, incident.severity, incident.environment, incident.title, " +
+  "tags.NAME or extra.NAME";
+
 const limitField = z.custom<LimitField>(
   (given) =>
     typeof given === "string" &&
-    /^(?:incident\.id|status|severity|environment|title|(?:tags|extra)\.[^{}|\s]+)$/.test(given),
-  "must be incident.id, status, severity, environment, title, tags.NAME or extra.NAME",
+    /^(?:incident\.(?:id|status|severity|environment|title)|(?:tags|extra)\.[^{}|\s]+)$/.test(
+      given,
+    ),
+  `must be ${LIMIT_FIELDS}`,
 );
 
 const limits = section({
@@ -148,8 +154,8 @@ const limits = section({
     .min(1)
     .max(4)
     .describe(
-      "Fields whose values are counted apart: incident.id, status, severity, environment, title, tags.NAME or " +
-        "extra.NAME. Each combination of values has limits of its own; incidents without a value count together, and " +
+      `Fields whose values are counted apart: ${LIMIT_FIELDS}. Each combination of values has ` +
+        "limits of its own; incidents without a value count together, and " +
         "an incident with several values is rejected. Default none: the rule is limited as a whole. 1 to 4.",
     )
     .optional(),

@@ -174,6 +174,26 @@ describe("limits per value", () => {
     expect(limitValuesOf(new Map())).toEqual([null, INCIDENT.id]);
   });
 
+  test.each([
+    ["incident.id", INCIDENT.id],
+    ["incident.status", INCIDENT.status],
+    ["incident.severity", INCIDENT.severity],
+    ["incident.environment", "staging"],
+    ["incident.title", "disk full"],
+    ["tags.host", "web-1"],
+    ["extra.team", "sre"],
+  ] as const)("%s is the value of that field", (field, value) => {
+    const incident: Incident = {
+      ...INCIDENT,
+      environments: ["staging"],
+      title: "disk full",
+      tags: hosts("web-1"),
+      extra: new Map([["team", ["sre"]]]),
+    };
+    const { actions } = plan(incident, [rule({ match: {}, limits: { per: [field] } })], LIVE);
+    expect(actions[0]?.limits?.values).toEqual([value]);
+  });
+
   test("reject an action whose incident has several values", () => {
     expect(planLimited(hosts("web-1", "web-2")).rejected[0]?.rejection).toMatchObject({
       place: "rule restart-web, action open-ticket, limits.per tags.host",

@@ -4,8 +4,9 @@ import type { Incident, Rejection } from "./incident.ts";
 import { actionKey } from "./key.ts";
 import { renderAction, Unfillable } from "./render-action.ts";
 import { chosenValues, matches } from "./match/match.ts";
+import type { FieldName } from "./match/match.ts";
 import { stricterMode } from "./rules.ts";
-import type { ExecutionMode, Rule, RuleAction, RunLimits } from "./rules.ts";
+import type { ExecutionMode, LimitField, Rule, RuleAction, RunLimits } from "./rules.ts";
 
 /** An action that a rule demands for one incident, with every template filled. */
 export interface PlannedAction {
@@ -152,6 +153,22 @@ export class MatchedAction {
   }
 }
 
+/** Returns the name that conditions have for a field of `limits.per`. */
+function fieldOf(field: Exclude<LimitField, "incident.id">): FieldName {
+  switch (field) {
+    case "incident.status":
+      return "status";
+    case "incident.severity":
+      return "severity";
+    case "incident.environment":
+      return "environment";
+    case "incident.title":
+      return "title";
+    default:
+      return field;
+  }
+}
+
 /** Throws `Unfillable` for a field with several values, of which the conditions of the rule do not choose one. */
 function plannedLimits(
   { limits, match: conditions }: Rule,
@@ -160,7 +177,7 @@ function plannedLimits(
   if (limits?.per === undefined) return limits;
   const values = limits.per.map((field) => {
     if (field === "incident.id") return incident.id;
-    const chosen = new Set(chosenValues(conditions, incident, field));
+    const chosen = new Set(chosenValues(conditions, incident, fieldOf(field)));
     if (chosen.size > 1) throw new Unfillable(`limits.per ${field}`, "several-values", field);
     const [value = null] = chosen;
     return value;

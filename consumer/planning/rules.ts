@@ -1,4 +1,4 @@
-import type { FieldName, Match } from "./match/match.ts";
+import type { Match } from "./match/match.ts";
 import type { HttpAction } from "#consumer/ports.ts";
 
 interface RuleActionBase {
@@ -37,7 +37,11 @@ export interface CommandRuleAction extends RuleActionBase {
 export type RuleAction = HttpRuleAction | CommandRuleAction;
 
 /** A field of an incident by which the runs of a rule are counted apart. */
-export type LimitField = "incident.id" | FieldName;
+export type LimitField =
+  | "incident.id"
+  | `incident.${"status" | "severity" | "environment" | "title"}`
+  | `tags.${string}`
+  | `extra.${string}`;
 
 /** Limits how often a rule may run, counted over all pods and incidents. */
 export interface RunLimits {
