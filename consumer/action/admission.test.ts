@@ -162,7 +162,7 @@ test("a rule that cools down is suppressed in every pod, and runs again afterwar
     reason: expect.stringContaining("its cool-down is 60000 ms; not sent: POST https://target"),
   });
   expect(testBed.deadLetterReasons()).toEqual(["suppressed"]);
-  expect(other.metrics.total("actions", { result: "limited" })).toBe(1);
+  expect(other.metrics.total("actions", { result: "suppressed" })).toBe(1);
   await testBed.clock.advance(60_000);
   expect((await run(other, "3")).outcome).toBe("done");
   // A decision stays, for the rest of its run too, and takes no place of another run.

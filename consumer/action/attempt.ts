@@ -363,8 +363,7 @@ async function linkOutcome(run: Run, outcome: Outcome): Promise<Outcome> {
 /** Counts and logs an outcome that this run has written. */
 export function announce({ dependencies, planned }: Run, outcome: Outcome): void {
   const { log, metrics } = dependencies;
-  const reason = deadLetterReason(outcome);
-  const result = reason === "suppressed" ? "limited" : reason;
+  const result = deadLetterReason(outcome);
   const { rule, action, incident } = planned;
   metrics.count("actions", { result });
   log.info("action.ended", { ...outcome, rule, action, incident: incident.id });

@@ -58,6 +58,6 @@ test("one that this pod wrote is its own: counted, and nobody is asked about it"
   expect(await clock.runUntil(pod.execute(PLANNED))).toMatchObject({ outcome: "in-doubt" });
   expect(deadLetterReasons()).toEqual(["in-doubt"]);
   expect(pod.metrics.total("actions", { result: "in-doubt" })).toBe(1);
-  expect(pod.metrics.total("actions", { result: "suppressed" })).toBe(0);
+  expect(pod.metrics.total("actions", { result: "duplicate" })).toBe(0);
   expect(asked).toEqual([]);
 });

@@ -92,7 +92,7 @@ export function endedBefore(
 ): boolean {
   const known = history.lookup(action.key) ?? history.lookupImported(action);
   if (known?.outcome !== "done") return false;
-  metrics.count("actions", { result: "suppressed" });
+  metrics.count("actions", { result: "duplicate" });
   return true;
 }
 
@@ -102,7 +102,7 @@ async function walk(run: Run): Promise<ExecutionResult> {
   run.ended.throwIfAborted();
   const known = history.lookup(key) ?? history.lookupImported(run.planned);
   if (known && (known.outcome === "done" || !(await resolutionOf(run, known.attempt)))) {
-    metrics.count("actions", { result: "suppressed" });
+    metrics.count("actions", { result: "duplicate" });
     const { outcome, attempt } = known;
     return { outcome, attempt, endedBefore: true, reason: "history" };
   }
@@ -153,7 +153,7 @@ async function resolutionOf(run: Run, attempt: number): Promise<Resolution | und
 /** Ends an action that an operator found to have had its effect; no dead letter is waited for. */
 function resolved({ dependencies }: Run, { key, attempt, by }: Resolution): ExecutionResult {
   const { log, metrics } = dependencies;
-  metrics.count("actions", { result: "suppressed" });
+  metrics.count("actions", { result: "duplicate" });
   log.info("action.resolved", { key, attempt, as: "done", by });
   return { outcome: "done", attempt, endedBefore: true, reason: `resolved by ${by}` };
 }
@@ -199,7 +199,7 @@ async function complete(run: Run, end: Outcome, by: AttemptEnd["by"]): Promise<E
   const { planned, record } = run;
   const { key, attempt, outcome, detail } = end;
   const ended = { outcome, attempt, endedBefore: by === "found", reason: detail };
-  if (by !== "own") metrics.count("actions", { result: "suppressed" });
+  if (by !== "own") metrics.count("actions", { result: "duplicate" });
   if (outcome === "done") {
     await history.record(historyEntry(planned, end, false), run.lingering);
     return ended;

@@ -23,8 +23,8 @@ const COUNTERS: Readonly<Record<CounterName, { help: string; label: string }>> =
   },
   actions: {
     help:
-      "Actions, by result: done, rejected, failed-not-applied, in-doubt, suppressed (ended before), " +
-      "too-old, limited, manual, request-changed.",
+      "Actions, by result: done, rejected, failed-not-applied, in-doubt, duplicate (ended before), " +
+      "too-old, suppressed, manual, request-changed.",
     label: "result",
   },
   claims: { help: "Claims tried, by result: linked, taken, own.", label: "result" },

@@ -82,7 +82,7 @@ describe("a record", () => {
     const { prepared, metrics } = bench(RESTART, PAGE);
     expect(prepared).toBeUndefined();
     expect(metrics.total("records", { result: "matched" })).toBe(1);
-    expect(metrics.total("actions", { result: "suppressed" })).toBe(2);
+    expect(metrics.total("actions", { result: "duplicate" })).toBe(2);
   });
 
   test("with one action left runs that one alone", async () => {
@@ -90,7 +90,7 @@ describe("a record", () => {
     await run();
     expect(executed).toEqual(["restart"]);
     expect(letters()).toEqual([]);
-    expect(metrics.total("actions", { result: "suppressed" })).toBe(1);
+    expect(metrics.total("actions", { result: "duplicate" })).toBe(1);
   });
 
   test("of which nothing is known runs all, in the order of the rules", async () => {
