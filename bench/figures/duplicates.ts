@@ -16,7 +16,7 @@ const INCIDENTS = 2000;
 const ROUNDS = 5;
 const RATIO_MIN = 0.9;
 
-/** (a) Measures the whole consumer on records whose actions it has executed before. */
+/** Figure (a) measures the whole consumer on records whose actions it has executed before. */
 export const duplicates: Measure = async ({ directory, printLine }) => {
   const users = join(directory, "users.json");
   await writeFile(users, JSON.stringify({ [CREDENTIALS.username]: CREDENTIALS.password }));

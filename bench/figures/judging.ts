@@ -7,7 +7,7 @@ const EVENTS = 100_000;
 const ROUNDS = 5;
 const DURATION_MS_MAX = 2000;
 
-/** (j) Measures the verdict of all invariants on a long run of chaos. */
+/** Figure (j) measures the verdict of all invariants on a long run of chaos. */
 export const judging: Measure = async ({ printLine }) => {
   const results: JudgeResult[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {

@@ -42,7 +42,7 @@ interface Kills {
   readonly underWay: number;
 }
 
-/** (g) Kills processes with SIGKILL at random times under load. Throws when an invariant broke. */
+/** Figure (g) kills processes with SIGKILL at random times under load. Throws when an invariant broke. */
 export const kills: Measure = async (context) => {
   const counts = Array.from({ length: PARTS }, (_, part) =>
     Math.floor((context.kills + part) / PARTS),

@@ -12,8 +12,8 @@ const COST_MAX = 2;
 const PEAK_BYTES_MAX = 300e6;
 
 /**
- * (i) Measures the decision whether a rule with limits may run, beside everything that was decided
- * about it before.
+ * Figure (i) measures the time to decide whether a rule with limits may run, when a million decisions about that rule
+ * exist already. The peer is the same decision when there are only a hundred.
  */
 export const limits: Measure = async (context) => {
   const few = await stocked(context, FEW);

@@ -18,7 +18,7 @@ const RECOVERY_BYTES_MAX = 300e6;
 const GROWTH_MAX = 1.5;
 const SHARED_ENTRIES_MIN = 100_000;
 
-/** (c) Compares the history with one JSON file that is rewritten for every action. */
+/** Figure (c) compares the history with one JSON file that is rewritten for every action. */
 export const rewriting: Measure = async (context) => {
   const figures: Figure[] = [];
   for (const [entries, actions] of REWRITES) {
@@ -44,7 +44,7 @@ export const rewriting: Measure = async (context) => {
   return figures;
 };
 
-/** (d) Measures the time from a cold process to a history that answers. */
+/** Figure (d) measures the time from a cold process to a history that answers. */
 export const recovery: Measure = async (context) => {
   const figures: Figure[] = [];
   for (const entries of [10_000, 100_000, 1_000_000]) {
@@ -88,7 +88,7 @@ export const recovery: Measure = async (context) => {
   return figures;
 };
 
-/** (e) Measures the cost of an action as the history grows. */
+/** Figure (e) measures the cost of an action as the history grows. */
 export const growth: Measure = async (context) => {
   const figures: Figure[] = [];
   let smallMs: number | null = null;

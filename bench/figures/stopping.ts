@@ -10,7 +10,7 @@ const ROUNDS = 5;
 const STOP_MS_MAX = 300;
 
 /**
- * (f) Measures the time from SIGTERM to PID 1 of an idle pod until its exit: the script, the drain,
+ * Figure (f) measures the time from SIGTERM to PID 1 of an idle pod until its exit: the script, the drain,
  * leaving the group, sealing the journal.
  */
 export const stopping: Measure = async ({ compileCache, printLine }) => {

@@ -13,7 +13,7 @@ const ROUNDS = 3;
 const RATIO_MIN = 0.7;
 
 /**
- * (b) Measures actions that nobody has begun, each with its durable claim and outcome, where the
+ * Figure (b) measures actions that nobody has begun, each with its durable claim and outcome, where the
  * action itself costs nothing.
  */
 export const unique: Measure = async (context) => [

@@ -17,7 +17,7 @@ const RECORD_BYTES = 1_000_000;
 const PEAK_BYTES_MAX = 600e6;
 
 /**
- * (h) Measures the memory of the whole consumer while every partition holds a batch of 250 kB that
+ * Figure (h) measures the memory of the whole consumer while every partition holds a batch of 250 kB that
  * unpacks to 250 MB.
  */
 export const unpacking: Measure = async ({ directory, printLine }) => {

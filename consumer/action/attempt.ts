@@ -60,8 +60,8 @@ interface Before {
  * attempt. Throws the reason of `run.ended` when that aborts first.
  *
  * A run that was suspended may find, or even write, the end of an attempt that was swept meanwhile. The dead letter
- * of that attempt was published before, and its outcome may read differently now. Only a `done` is still reported
- * then, because only the owner of an attempt writes one.
+ * of that attempt was published before, and may name another outcome than the one that this run reads or writes. So
+ * only a `done` is still reported then, because only the owner of an attempt writes one.
  */
 export async function endAttempt(
   run: Run,
@@ -253,7 +253,8 @@ async function claimAndAct(
     // When the name was taken by this run itself, the claim may be as old as the first try.
     return { present, linked, sinceMs: linked ? tryMs : firstTryMs };
   };
-  // Once tried, the claim may stand: the run follows it up for a little longer than it lasts.
+  // Once linking was tried, the claim may exist even when the reply was lost. So the tries go on until `lingering`
+  // aborts, a little after the run has ended.
   let claimed = await history.retry("claim", tryToClaim, run.lingering);
   while (!claimed) {
     await waitWhilePaused(run);

@@ -54,7 +54,8 @@ export function createSkips(dependencies: SkipDependencies): UnreadableHandler {
       by,
       reason,
     });
-    // A file that is left behind grows old, and the command refuses it then.
+    // When this fails the file stays behind. It is not written again, and once it is old, the command `skip` refuses to
+    // order anything for it.
     await files.unlink(standstillPath(topic, partition)).catch(() => undefined);
     return endOffset;
   };

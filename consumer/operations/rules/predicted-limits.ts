@@ -2,7 +2,10 @@ import type { Admission } from "#consumer/action/run-chain.ts";
 import type { PlannedAction, PlannedLimits } from "#consumer/planning/plan.ts";
 import type { RunLimits } from "#consumer/planning/rules.ts";
 
-/** The limits of rules, counted in memory by the same rules as on the volume (action/run-chain.ts). */
+/**
+ * Predicts what the limits of rules would allow. It counts runs in memory, in the way in which `action/run-chain.ts`
+ * counts them on the volume.
+ */
 export interface PredictedLimits {
   /** Decides once for each run of a rule: all its actions for one transition of one episode share the decision. */
   admit(

@@ -47,8 +47,8 @@ export interface KafkaCluster extends AsyncDisposable {
   /** Calls `listener` for everything that clients do, until the result is disposed of. */
   onEvent(listener: KafkaListener): Disposable;
   /**
-   * Returns what was applied of the consumer protocol after number `after`. Throws RangeError
-   * without `protocolEventsMax`.
+   * Returns what was applied of the consumer protocol after number `after`. Throws RangeError when the cluster was
+   * started without the option `protocolEventsMax`, since it records nothing then.
    */
   protocolHistory(after: number): ProtocolPage;
 }
@@ -68,8 +68,9 @@ export interface TopicControl {
   /** Appends a record without a request: no fault applies to it, and no living node is needed. */
   append(record: NewRecord): Position;
   /**
-   * Appends bytes that are served unchecked as a batch of so many positions: what compaction leaves
-   * of a batch, damage, other formats. `bytes` receives the offset of the first position.
+   * Appends a batch that is made of the given bytes and takes up `positions` offsets. The bytes are served as they
+   * are, without a check, so that a test can store a batch that compaction has thinned out, a damaged one, or one in
+   * an old format. `bytes` receives the offset of the first position.
    */
   store(partition: number, positions: number, bytes: (baseOffset: bigint) => Buffer): void;
   /** Returns the id of the leading node, or -1 while no replica lives. */
