@@ -121,7 +121,9 @@ test("a directory without a history is told as such", async () => {
   const testBed = createExecutionTestBed(DONE);
   await expect(history(testBed, "stats")).rejects.toMatchObject({
     code: "history-unavailable",
-    message: expect.stringContaining("/data"),
+    message: expect.stringContaining(
+      "/data: is a history there? Check --directory or $HISTORY_DIR.",
+    ),
   });
 });
 

@@ -121,8 +121,10 @@ export async function onVolume<T>(directory: string, work: () => Promise<T>): Pr
   try {
     return await work();
   } catch (error) {
-    if (systemCode(error) === undefined || !(error instanceof Error)) throw error;
-    throw new ConsumerError("history-unavailable", `${directory}: ${error.message}`, {
+    const code = systemCode(error);
+    if (code === undefined || !(error instanceof Error)) throw error;
+    const hint = code === "ENOENT" ? "is a history there? Check --directory or $HISTORY_DIR. " : "";
+    throw new ConsumerError("history-unavailable", `${directory}: ${hint}${error.message}`, {
       cause: error,
     });
   }

@@ -50,6 +50,16 @@ describe("the command line", () => {
       "check has no option --json",
     ],
     [
+      "the plural of an option",
+      ["rules", "explain", "--config", "CONFIG", "--incidents", "FILE"],
+      "rules explain has no option --incidents; --incident is meant",
+    ],
+    [
+      "the singular of an option",
+      ["rules", "test", "--config", "CONFIG", "--incident", "FILE"],
+      "rules test has no option --incident; --incidents is meant",
+    ],
+    [
       "a time without a zone",
       ["rules", "test", "--config", "CONFIG", "--incidents", "FILE", "--now", "2026-01-01"],
       "--now must be ISO 8601 with a zone",

@@ -56,7 +56,11 @@ export async function runRules(
   if (allowed === undefined) throw rulesUsage(`there is no command "${command.trim()}"`);
   const options = parseRulesOptions(argv.slice(command.split(" ").length));
   const strange = Object.keys(options).find((option) => !allowed.some((one) => one === option));
-  if (strange !== undefined) throw rulesUsage(`${command} has no option --${strange}`);
+  if (strange !== undefined) {
+    const meant = allowed.find((one) => `${one}s` === strange || one === `${strange}s`);
+    const hint = meant === undefined ? "" : `; --${meant} is meant`;
+    throw rulesUsage(`${command} has no option --${strange}${hint}`);
+  }
   if (options.help === true) {
     print(HELP[command] ?? RULES_USAGE);
     return EXIT_CODE.clean;
