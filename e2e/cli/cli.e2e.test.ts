@@ -181,6 +181,12 @@ test("a target without its tools prints one message and no stack", async () => {
   expect(run.output()).not.toContain("\n    at ");
 });
 
+test("the list names what a scenario needs of its target and broker", async () => {
+  const list = await start("list");
+  expect(await list.ended).toBe(0);
+  expect(list.output()).toMatch(/^34 {2}node-paused\n.+\n {4}needs cluster-nodes, fault-rules\n/m);
+});
+
 test("a list whose reader closes the pipe is not an error", async () => {
   const list = await start("list");
   list.child.stdout.destroy();

@@ -74,8 +74,9 @@ async function runDoctor(): Promise<ExitCode> {
 
 async function list(): Promise<ExitCode> {
   const { SCENARIOS } = await import("#e2e/scenarios/index.ts");
-  for (const { number, name, title } of SCENARIOS) {
-    process.stdout.write(`${String(number).padStart(2)}  ${name}\n    ${title}\n`);
+  for (const { number, name, title, needs = [] } of SCENARIOS) {
+    const needed = needs.length === 0 ? "" : `    needs ${needs.join(", ")}\n`;
+    process.stdout.write(`${String(number).padStart(2)}  ${name}\n    ${title}\n${needed}`);
   }
   return EXIT_CODE.passed;
 }
