@@ -4,7 +4,8 @@ import {
   plannedAction,
   plannedPath,
 } from "#fixtures/consumer/execution.ts";
-import { failing, failure } from "#fixtures/ports/files.ts";
+import { failing } from "#fixtures/ports/failing-calls.ts";
+import { failure } from "#fixtures/ports/file-failures.ts";
 import type { SendResult } from "#consumer/ports.ts";
 
 const DONE: SendResult = { outcome: "done", detail: "200" };

@@ -8,7 +8,8 @@ import {
   plannedPath,
 } from "#fixtures/consumer/execution.ts";
 import type { ExecutingPod } from "#fixtures/consumer/execution.ts";
-import { createMemoryVolume, failure } from "#fixtures/ports/files.ts";
+import { createMemoryVolume } from "#fixtures/ports/files.ts";
+import { failure } from "#fixtures/ports/file-failures.ts";
 import type { FileCall, FileOperation } from "#fixtures/ports/files.ts";
 import { createInterleaving, passTime } from "#fixtures/ports/interleaving.ts";
 import { assertCounted } from "#fixtures/properties.ts";

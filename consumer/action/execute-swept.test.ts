@@ -4,7 +4,7 @@ import {
   plannedAction,
   plannedPath,
 } from "#fixtures/consumer/execution.ts";
-import { failing } from "#fixtures/ports/files.ts";
+import { failing } from "#fixtures/ports/failing-calls.ts";
 import type { MemoryVolume } from "#fixtures/ports/files.ts";
 import type { Outcome } from "#consumer/history/claims/claims.ts";
 import type { SendResult } from "#consumer/ports.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { failing, failure } from "#fixtures/ports/files.ts";
+import { failing } from "#fixtures/ports/failing-calls.ts";
+import { failure } from "#fixtures/ports/file-failures.ts";
 import { headPath } from "./limit-files.ts";
 import type { Clock } from "#consumer/ports.ts";
 import { createLimitsTestBed, DIRECTORY } from "./testing/limits-test-bed.ts";

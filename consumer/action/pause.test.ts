@@ -11,7 +11,7 @@ import {
 } from "#fixtures/consumer/execution.ts";
 import type { ExecutingPod } from "#fixtures/consumer/execution.ts";
 import { orderTo } from "#fixtures/consumer/pause.ts";
-import { failing } from "#fixtures/ports/files.ts";
+import { failing } from "#fixtures/ports/failing-calls.ts";
 import { assertCounted } from "#fixtures/properties.ts";
 
 const DONE: SendResult = { outcome: "done", detail: "200" };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { failing } from "#fixtures/ports/files.ts";
+import { failing } from "#fixtures/ports/failing-calls.ts";
 import { anEntry, createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 import { encodeFrame, encodeJournalHeader } from "./journal/frames.ts";
 

@@ -2,7 +2,7 @@ import { ConsumerError, systemCode } from "#consumer/errors.ts";
 import type { Clock, DependencyState, Files, Log, Metrics, Random } from "#consumer/ports.ts";
 import { createClaims } from "./claims/claims.ts";
 import type { Claims } from "./claims/claims.ts";
-import { compact, createCompactor } from "./maintenance/compaction.ts";
+import { compact } from "./maintenance/compaction.ts";
 import type { CompactionResult } from "./maintenance/compaction.ts";
 import type { HistoryEntry } from "./base/entry.ts";
 import { createGenerationReader, createGenerationWriter } from "./snapshot/generations.ts";
@@ -10,7 +10,6 @@ import { createVolumeHealth } from "./base/health.ts";
 import type { VolumeHealth } from "./base/health.ts";
 import { createHorizon } from "./maintenance/horizon.ts";
 import type { HorizonDurations } from "./maintenance/horizon.ts";
-import { forgetSeen } from "./control/forget-seen.ts";
 import { createPause } from "./control/pause.ts";
 import type { PauseDurations } from "./control/pause.ts";
 import type { PauseOrder } from "./control/pause-file.ts";
@@ -22,14 +21,12 @@ import type { ImportedAction } from "./import/import-key.ts";
 import { createHistoryIndex } from "./index/history-index.ts";
 import { createJournalWriter } from "./journal/journal-writer.ts";
 import { createJournalReader } from "./journal/journal-reader.ts";
-import { createLeftovers } from "./maintenance/leftovers.ts";
 import { startProbe } from "./base/probe.ts";
 import { proveVolume } from "./base/prove-volume.ts";
 import { startViewPublisher } from "./view/view-publisher.ts";
 import { putAsideEmptyView } from "./maintenance/put-aside.ts";
-import { createClaimSweep } from "./maintenance/sweep-claims.ts";
-import type { ClaimSweepOptions, SweepSettings } from "./maintenance/sweep-claims.ts";
-import { startSweeper } from "./maintenance/sweeper.ts";
+import { startMaintenance } from "./start-maintenance.ts";
+import type { Sweeping, SweepingOptions } from "./start-maintenance.ts";
 import type { Sweeper } from "./maintenance/sweeper.ts";
 import { createAtomicFiles } from "./base/atomic-files.ts";
 import {
@@ -135,26 +132,6 @@ interface HistoryPause {
   /** The longest time for which a reading is used, in milliseconds. */
   readonly readingMsMax: number;
 }
-
-interface SweepingOptions {
-  readonly settings: Omit<SweepSettings, "keysMax"> & {
-    /** The pause between two rounds, in milliseconds. */
-    readonly intervalMs: number;
-    /** The largest number of keys in one round. Defaults to 1000. */
-    readonly keysMax?: number;
-    /** The number of new entries that are merged into a snapshot at once; fewer wait for an hour. Defaults to 1000. */
-    readonly snapshotEntriesMin?: number;
-    /** The age at which a temporary file counts as left by a dead pod, in milliseconds. Defaults to one hour. */
-    readonly leftoverAgeMs?: number;
-  };
-  readonly publish: ClaimSweepOptions["publish"];
-  /** Further work of each round, done last. Defaults to none. */
-  readonly also?: readonly ((giveUp: AbortSignal) => Promise<void>)[];
-  readonly stopping: AbortSignal;
-}
-
-/** Runs one round on demand. */
-type Sweeping = Pick<Sweeper, "round">;
 
 const CLOSE_MS_MAX = 5000;
 const RETENTION_MS = 2 * 86_400_000;
@@ -282,44 +259,24 @@ export async function openHistory(dependencies: HistoryDependencies): Promise<Hi
   };
   let sweeper: Sweeper | undefined;
   const startSweeping = (sweeping: SweepingOptions): Sweeping => {
-    const { settings: sweep, publish, also = [], stopping } = sweeping;
-    const { intervalMs, keysMax = 1000, leftoverAgeMs: ageMs = 3_600_000 } = sweep;
-    const { snapshotEntriesMin = 1000 } = sweep;
-    const pod = dependencies.pod.name;
-    const compactor = createCompactor(journal, compaction, snapshotEntriesMin);
-    const leftovers = createLeftovers({ files, clock, log, ageMs });
-    const claimSweep = createClaimSweep({
-      files,
-      claims,
-      horizon,
-      index,
-      record,
-      publish,
-      clock,
-      random,
-      log,
-      metrics,
-      pod,
-      settings: { ...sweep, keysMax },
-    });
-    sweeper = startSweeper({
-      parts: [
-        () => compactor.round(),
-        // The sweep ends keys that are old, and while the work is paused nothing ends because it is old.
-        async (giveUp) => {
-          if (!(await pause.read()).paused) await claimSweep.round(giveUp);
-        },
-        (giveUp) => horizon.fold(giveUp),
-        () => leftovers.round(),
-        () => forgetSeen(files, clock),
-        ...also,
-      ],
-      clock,
-      random,
-      log,
-      intervalMs,
-      stopping,
-    });
+    sweeper = startMaintenance(
+      {
+        files,
+        claims,
+        horizon,
+        pause,
+        index,
+        record,
+        journal,
+        compaction,
+        clock,
+        random,
+        log,
+        metrics,
+        pod: dependencies.pod.name,
+      },
+      sweeping,
+    );
     return sweeper;
   };
 

@@ -5,7 +5,7 @@ import {
   plannedAction,
   plannedPath,
 } from "#fixtures/consumer/execution.ts";
-import { failure } from "#fixtures/ports/files.ts";
+import { failure } from "#fixtures/ports/file-failures.ts";
 import type { Files, SendResult } from "#consumer/ports.ts";
 import type { Options } from "./command-line.ts";
 import { runHistory } from "./history-command.ts";

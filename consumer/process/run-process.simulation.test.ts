@@ -18,7 +18,7 @@ import type {
   ConsumerProcess,
   ConsumerProcessOptions,
 } from "#fixtures/consumer/consumer-process.ts";
-import { failure } from "#fixtures/ports/files.ts";
+import { failure } from "#fixtures/ports/file-failures.ts";
 import { anIncident, asRecord } from "#fixtures/incidents.ts";
 import { assertCounted } from "#fixtures/properties.ts";
 import { ConsumerError } from "#consumer/errors.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { failing, failure } from "#fixtures/ports/files.ts";
+import { failing } from "#fixtures/ports/failing-calls.ts";
+import { failure } from "#fixtures/ports/file-failures.ts";
 import { anEntry, createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 
 const NEVER = new AbortController().signal;

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { createMemoryVolume, failing, failure } from "#fixtures/ports/files.ts";
+import { createMemoryVolume } from "#fixtures/ports/files.ts";
+import { failing } from "#fixtures/ports/failing-calls.ts";
+import { failure } from "#fixtures/ports/file-failures.ts";
 import type { FileCall, FileOperation } from "#fixtures/ports/files.ts";
 import { createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 import type { Files } from "#consumer/ports.ts";

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { hasCode } from "#consumer/errors.ts";
 import { createExecutionTestBed, plannedAction } from "#fixtures/consumer/execution.ts";
-import { failing } from "#fixtures/ports/files.ts";
+import { failing } from "#fixtures/ports/failing-calls.ts";
 import { anEntry, createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 import { parseImport } from "./import-file.ts";
 import {

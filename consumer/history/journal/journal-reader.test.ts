@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/ports/clock.ts";
-import { createMemoryVolume, failure } from "#fixtures/ports/files.ts";
+import { createMemoryVolume } from "#fixtures/ports/files.ts";
+import { failure } from "#fixtures/ports/file-failures.ts";
 import { anEntry } from "#fixtures/consumer/history-test-bed.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
 import { encodeFrame, encodeJournalHeader } from "./frames.ts";

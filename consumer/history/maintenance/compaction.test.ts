@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/ports/clock.ts";
-import { failing } from "#fixtures/ports/files.ts";
+import { failing } from "#fixtures/ports/failing-calls.ts";
 import type { Intercept } from "#fixtures/ports/files.ts";
 import { anEntry, createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";

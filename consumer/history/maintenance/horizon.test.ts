@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { createManualClock, createSeededRandom } from "#fixtures/ports/clock.ts";
 import type { ManualClock } from "#fixtures/ports/clock.ts";
-import { createMemoryVolume, failing, failure } from "#fixtures/ports/files.ts";
+import { createMemoryVolume } from "#fixtures/ports/files.ts";
+import { failing } from "#fixtures/ports/failing-calls.ts";
+import { failure } from "#fixtures/ports/file-failures.ts";
 import type { Intercept } from "#fixtures/ports/files.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
 import type { Clock } from "#consumer/ports.ts";

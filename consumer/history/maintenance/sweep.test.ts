@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createManualClock } from "#fixtures/ports/clock.ts";
 import { EXECUTOR_SETTINGS, plannedAction, plannedPath } from "#fixtures/consumer/execution.ts";
-import { failing } from "#fixtures/ports/files.ts";
+import { failing } from "#fixtures/ports/failing-calls.ts";
 import type { Intercept } from "#fixtures/ports/files.ts";
 import { createHistoryTestBed } from "#fixtures/consumer/history-test-bed.ts";
 import type { Claim, Outcome } from "#consumer/history/claims/claims.ts";

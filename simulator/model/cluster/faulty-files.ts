@@ -1,6 +1,6 @@
 import { HORIZON_DIRECTORY, JOURNAL_DIRECTORY } from "#consumer/history/base/layout.ts";
 import type { Files, WritableFile } from "#consumer/ports.ts";
-import { failure } from "#fixtures/ports/files.ts";
+import { failure } from "#fixtures/ports/file-failures.ts";
 import type { FileOperation } from "#fixtures/ports/files.ts";
 import type { ModelSteps, Purpose, Step } from "./steps.ts";
 

@@ -1,6 +1,6 @@
 import { createManualClock, createSeededRandom } from "#fixtures/ports/clock.ts";
 import { createMemoryVolume } from "#fixtures/ports/files.ts";
-import type { Fate } from "#fixtures/ports/files.ts";
+import type { Fate } from "#fixtures/ports/file-tree.ts";
 import { createSteps } from "#fixtures/ports/interleaving.ts";
 import type { Waiting } from "#fixtures/ports/interleaving.ts";
 import { createPromiseRest } from "#fixtures/ports/event-loop-rest.ts";

@@ -2,7 +2,8 @@ import { JOURNAL_DIRECTORY, SNAPSHOT_DIRECTORY } from "#consumer/history/base/la
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import { JOURNAL_HEADER_BYTES, decodeFrames } from "#consumer/history/journal/frames.ts";
 import { decodeSnapshot } from "#consumer/history/snapshot/snapshot.ts";
-import type { MemoryVolume, StoredFile } from "#fixtures/ports/files.ts";
+import type { MemoryVolume } from "#fixtures/ports/files.ts";
+import type { StoredFile } from "#fixtures/ports/file-tree.ts";
 import type { Violate } from "./invariants.ts";
 import { DURATIONS } from "#simulator/model/settings.ts";
 import type { ClusterTimes } from "#simulator/model/cluster/times.ts";

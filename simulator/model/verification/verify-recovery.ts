@@ -6,7 +6,8 @@ import { JOURNAL_HEADER_BYTES, decodeFrames } from "#consumer/history/journal/fr
 import { openHistory } from "#consumer/history/history.ts";
 import type { Clock, Metrics, Random } from "#consumer/ports.ts";
 import { createMemoryVolume } from "#fixtures/ports/files.ts";
-import type { MemoryVolume, StoredFile } from "#fixtures/ports/files.ts";
+import type { MemoryVolume } from "#fixtures/ports/files.ts";
+import type { StoredFile } from "#fixtures/ports/file-tree.ts";
 import { SILENT_LOG, SILENT_METRICS } from "#simulator/model/cluster/silent-observers.ts";
 import { DURATIONS } from "#simulator/model/settings.ts";
 import type { ModelCluster } from "#simulator/model/cluster/model-cluster.ts";
