@@ -75,6 +75,28 @@ test("a scenario passes and leaves only its artifacts, and the counts are the la
   expect(await processesOf(run.temporary)).toEqual([]);
 });
 
+test("a configuration of the user is played alone, with exactly the predicted actions", async () => {
+  const rule = ["--config", "examples/rule/config.yaml"];
+  const run = await start(...rule, "--incidents", "examples/rule/incident.json", "--seed", "5");
+  expect(await run.ended).toBe(0);
+  expect(run.output()).toContain("as predicted: 1 action (1 to https://tickets.example.com)");
+  expect(run.output().trimEnd().split("\n").slice(-2)).toEqual([
+    "again: npm run e2e -- --seed 5 --config examples/rule/config.yaml " +
+      "--incidents examples/rule/incident.json --job component",
+    "1 passed, 0 failed",
+  ]);
+  expect(await readdir(run.temporary)).toEqual([]);
+  expect(await processesOf(run.temporary)).toEqual([]);
+});
+
+test("a configuration that the loader refuses ends with exit code 2 before anything runs", async () => {
+  const run = await start("--config", "config/development-expectations.yaml");
+  expect(await run.ended).toBe(2);
+  expect(run.output()).toContain("config/development-expectations.yaml has ");
+  expect(run.output()).toContain("- kafka (line 1): is required");
+  expect(await readdir(run.temporary)).toEqual([]);
+});
+
 test("a run in which every scenario was skipped ends with exit code 4", async () => {
   const run = await start("--scenario", "31", "--scenario", "34");
   expect(await run.ended).toBe(4);

@@ -25,7 +25,9 @@ export async function openDeployment(
   const stack = new AsyncDisposableStack();
   try {
     const { platform, brokers, authority } = environment;
-    const target = await platform.startTarget(environment.directory);
+    const { configuration } = options;
+    const job = configuration?.job ?? "component";
+    const target = await platform.startTarget(environment.directory, job);
     let services: Services | undefined;
     let exposed: AsyncDisposable | undefined;
     // The services are registered first, so that pods end before their servers. Pods without servers would only fill
@@ -33,14 +35,14 @@ export async function openDeployment(
     stack.defer(async () => await services?.[Symbol.asyncDispose]());
     stack.defer(async () => await exposed?.[Symbol.asyncDispose]());
     stack.use(target);
-    const { configuration } = options;
     services = await startServices({
       host: platform.kitHost,
       partitions: options.partitions ?? 2,
       brokerNodes: options.brokerNodes ?? 1,
       granted: options.granted ?? true,
       mutualTls: options.mutualTls ?? configuration !== undefined,
-      ...(configuration && { job: configuration.job, secret: secretPlaceOf(configuration) }),
+      job,
+      ...(configuration && { secret: secretPlaceOf(configuration) }),
       brokers,
       authority,
       podFaults: options.podFaults === true ? environment.recordEvent : undefined,

@@ -1,6 +1,7 @@
 import type { Ability } from "#e2e/base/abilities.ts";
 import type { BrokerPlace } from "#e2e/brokers/container/started-broker.ts";
 import type { Durations } from "#e2e/base/durations.ts";
+import type { OmegaJob } from "#simulator/omega/manifests/identities.ts";
 import type { Requests } from "#simulator/omega/manifests/overlay.ts";
 import type { Site } from "#simulator/omega/manifests/site.ts";
 import type { Target } from "./target.ts";
@@ -33,9 +34,9 @@ export interface Platform extends AsyncDisposable {
   readonly brokerPlace?: BrokerPlace;
   /**
    * Starts a target for the pods of one deployment. `directory` receives the files of that deployment alone, and must
-   * exist.
+   * exist. A cluster names their namespace after that of the job.
    */
-  startTarget(directory: string): Promise<Target>;
+  startTarget(directory: string, job: OmegaJob): Promise<Target>;
   /**
    * Writes the logs of the cluster's nodes, and returns the reason if some of them are missing. Absent where there are
    * no nodes.

@@ -85,9 +85,9 @@ export async function startKubernetesPlatform(
         return await startKubernetesBroker({ ...more, config, namespace, software: placed });
       },
     },
-    startTarget: async (directory) => {
-      // Each deployment has a namespace of its own, named after the namespace of the component job.
-      const namespace = `${namespaceOf(DEPLOYMENTS.component.namespaceDomain)}-${suffix()}`;
+    startTarget: async (directory, job) => {
+      // Each deployment has a namespace of its own, named after the namespace of its job.
+      const namespace = `${namespaceOf(DEPLOYMENTS[job].namespaceDomain)}-${suffix()}`;
       namespaces.push(namespace);
       return await startKubernetesTarget({ config, namespace, directory, simulatorsImage, nodes });
     },
