@@ -1,4 +1,5 @@
 import type { ExecutorSettings } from "#consumer/action/types.ts";
+import type { PauseDurations } from "#consumer/history/control/pause.ts";
 import type { HorizonDurations } from "#consumer/history/maintenance/horizon.ts";
 import type { Rule } from "#consumer/planning/rules.ts";
 import { DEFAULT_FORMAT } from "#fixtures/incidents.ts";
@@ -42,6 +43,8 @@ export const HORIZON: HorizonDurations = {
   writerIdleMsMax: 40_000,
   writerDeadMs: 100_000,
 };
+
+export const PAUSE: PauseDurations = { readingMsMax: 4000, seenMsMax: 60_000 };
 
 const { actionDeadlineMs, drainMs, outcomeBudgetMs, eventAgeMsMax } = DURATIONS;
 const retry = { delayMsMin: 500, delayMsMax: 4000 };

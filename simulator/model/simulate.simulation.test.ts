@@ -36,6 +36,11 @@ const NEEDED = [
   ["events", "replay after wrong clocks"],
   ["events", "replay after a raised limit"],
   ["faults", "stale listing"],
+  ["events", "order to pause"],
+  ["events", "order to resume"],
+  ["crashes", "at an order to pause"],
+  ["crashes", "at an order to resume"],
+  ["checks", "action within the delay of a pause"],
   ["outcomes", "request-changed"],
 ] as const;
 

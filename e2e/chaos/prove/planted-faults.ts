@@ -198,6 +198,24 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     ],
   },
   {
+    name: "pause-unchecked",
+    title: "A claim is begun without a look at the order to pause.",
+    tier: "simulate",
+    invariants: ["no action begins later than the delay after a pause"],
+    edits: [
+      {
+        file: ATTEMPT,
+        text: "    if (await waitWhilePaused(run)) continue;\n",
+        replacement: "",
+      },
+      {
+        file: ATTEMPT,
+        text: "    if ((await readPause(run)).paused) continue;\n",
+        replacement: "",
+      },
+    ],
+  },
+  {
     name: "age-not-judged-again",
     title: "The age of an event is not checked again after its claim is linked.",
     tier: "simulate",

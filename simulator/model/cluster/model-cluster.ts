@@ -19,6 +19,7 @@ import { hash } from "#simulator/model/step-random.ts";
 import { AGE_LIMITS, HORIZON, RAISED_AGE_LIMITS } from "#simulator/model/settings.ts";
 import type { StepResult, Step } from "./steps.ts";
 import { createClusterTimes } from "./times.ts";
+import { createWorkPause } from "./work-pause.ts";
 import { createModelEndpoint } from "./action-endpoint.ts";
 import type { Answer } from "./action-endpoint.ts";
 
@@ -67,6 +68,12 @@ export function createModelCluster(options: ModelClusterOptions) {
   const processes = new Map<string, number>();
   let verifiedChanges = 0;
 
+  const workPause = createWorkPause({
+    volume,
+    clock,
+    violate,
+    onWithinDelay: () => counts.add("checks", "action within the delay of a pause"),
+  });
   const ledger = createLedger(volume, times, violate);
   const retained = createRetainedHistory(volume, times, violate, (entry) =>
     verifier.onJournalled(entry),
@@ -110,6 +117,7 @@ export function createModelCluster(options: ModelClusterOptions) {
     lateRequests,
     pods,
     skews,
+    workPause,
     absentNames,
     broker,
     endpoint,
@@ -184,8 +192,10 @@ export function createModelCluster(options: ModelClusterOptions) {
           violated: (rule) => violate(rule, who),
         }),
         observer: {
+          onClaim: (claiming) => workPause.onClaim(claiming.who),
           onSend(sender, planned, execution) {
             counts.add("sends", "requests");
+            workPause.onSend(sender.who);
             verifier.onSend(sender, planned, execution);
           },
           onLookup: (asked, key, entry) => verifier.onLookup(asked, key, entry),

@@ -5,6 +5,7 @@ import { createExecutor } from "#consumer/action/execute.ts";
 import type { PlannedAction, RejectedAction } from "#consumer/planning/plan.ts";
 import { publishDeadLetter } from "#consumer/action/dead-letter.ts";
 import { openHistory } from "#consumer/history/history.ts";
+import type { Claim } from "#consumer/history/claims/claims.ts";
 import type { History } from "#consumer/history/history.ts";
 import { createLanes } from "#consumer/intake/lanes.ts";
 import { createPipeline } from "#consumer/intake/pipeline.ts";
@@ -13,7 +14,7 @@ import { sweptDeadLetter } from "#consumer/action/swept-dead-letter.ts";
 import type { HistoryEntry } from "#consumer/history/base/entry.ts";
 import type { ModelBroker } from "./broker.ts";
 import { SILENT_LOG, SILENT_METRICS } from "./silent-observers.ts";
-import { DURATIONS, EXECUTION, HORIZON, PIPELINE } from "#simulator/model/settings.ts";
+import { DURATIONS, EXECUTION, HORIZON, PAUSE, PIPELINE } from "#simulator/model/settings.ts";
 import type { AgeLimits } from "#simulator/model/settings.ts";
 import type { ModelEndpoint } from "./action-endpoint.ts";
 
@@ -26,6 +27,8 @@ export interface Execution {
 
 /** Receives what a process does, to verify it. */
 interface PodObserver {
+  /** Called when the process begins to write a claim, at every try. */
+  onClaim(pod: ModelPod): void;
   onSend(pod: ModelPod, planned: PlannedAction, execution: Execution): void;
   onLookup(pod: ModelPod, key: string, entry: HistoryEntry): void;
   /** Called when the history has reported the entry as durable. */
@@ -121,6 +124,7 @@ export function startModelPod(options: ModelPodOptions): ModelPod {
             clockSkewMsMax: DURATIONS.clockSkewMsMax,
             retentionMs: limits.retentionMs,
             horizon: HORIZON,
+            pause: PAUSE,
           },
         });
       } catch (error) {
@@ -154,6 +158,7 @@ export function startModelPod(options: ModelPodOptions): ModelPod {
       stopping: stopping.signal,
     });
     const watched = observed(history, {
+      claim: () => observer.onClaim(pod),
       lookup: (key, entry) => observer.onLookup(pod, key, entry),
       record: (entry) => observer.onRecorded(entry),
     });
@@ -267,17 +272,28 @@ function withAnotherBody(planned: PlannedAction | RejectedAction): PlannedAction
 }
 
 /**
- * Wraps the history, so that entries that its index returns and entries that it has recorded are
- * seen.
+ * Wraps the history, so that claims, entries that its index returns and entries that it has recorded
+ * are seen.
  */
 function observed(
   history: History,
   seen: {
+    readonly claim: () => void;
     readonly lookup: (key: string, entry: HistoryEntry) => void;
     readonly record: (entry: HistoryEntry) => void;
   },
 ): History {
+  const { claims } = history;
   return Object.create(history, {
+    claims: {
+      value: {
+        ...claims,
+        linkClaim(claim: Claim) {
+          seen.claim();
+          return claims.linkClaim(claim);
+        },
+      },
+    },
     lookup: {
       value(key: string) {
         const entry = history.lookup(key);

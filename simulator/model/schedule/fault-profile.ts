@@ -25,6 +25,8 @@ const EVENT_WEIGHTS = {
   "clock beyond the skew": 1,
   "all clocks ahead": 0.4,
   "limit raised": 1,
+  "order to pause": 1.5,
+  "order to resume": 6,
 } as const;
 
 export type Event = keyof typeof EVENT_WEIGHTS;
@@ -52,10 +54,18 @@ const EVENT_NAMES: readonly Event[] = [
   "clock beyond the skew",
   "all clocks ahead",
   "limit raised",
+  "order to pause",
+  "order to resume",
 ];
 
 /** Events that every run has, since they bring back what others took away. */
-const ALWAYS: ReadonlySet<Event> = new Set(["restart", "resume", "produce", "rebalance"]);
+const ALWAYS: ReadonlySet<Event> = new Set([
+  "restart",
+  "resume",
+  "order to resume",
+  "produce",
+  "rebalance",
+]);
 
 /**
  * Factors for the crash rate of the run. A crash is likelier where steps are few and much depends

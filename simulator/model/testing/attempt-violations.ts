@@ -1,12 +1,14 @@
 import { attemptPath } from "#consumer/history/base/layout.ts";
 import type { Invariant } from "#simulator/model/verification/invariants.ts";
 import type { BadHistories } from "./test-bed.ts";
-import { DURATIONS, EXECUTION } from "#simulator/model/settings.ts";
+import { DURATIONS, EXECUTION, PAUSE } from "#simulator/model/settings.ts";
 
 const NOT_APPLIED = { outcome: "failed-not-applied" };
 const IN_DOUBT = { outcome: "in-doubt" };
 const REJECTED = { outcome: "rejected" };
 const OLD_MS = DURATIONS.eventAgeMsMax + DURATIONS.clockSkewMsMax;
+
+const ORDER = "a".repeat(32);
 
 /** Histories of attempts, claims, outcomes, commits and dead letters that must be refused. */
 export const ATTEMPT_VIOLATIONS = {
@@ -75,6 +77,18 @@ export const ATTEMPT_VIOLATIONS = {
       claim(planned, 2);
       const spec = { ...planned.spec, body: "another" };
       send({ ...planned, spec }, ["nonce-2"]);
+    },
+  },
+  "no action begins later than the delay after a pause": {
+    async "a claim"({ clock, workPause }) {
+      await workPause.order(true, ORDER);
+      await clock.advance(PAUSE.readingMsMax + 1);
+      workPause.onClaim("a.1");
+    },
+    async "a request"({ clock, workPause }) {
+      await workPause.order(true, ORDER);
+      await clock.advance(PAUSE.readingMsMax + DURATIONS.actionDeadlineMs + 1);
+      workPause.onSend("a.1");
     },
   },
   "every execution was durably claimed with a nonce of its own run": {

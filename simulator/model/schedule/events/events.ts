@@ -7,6 +7,7 @@ import type { StepRandom } from "#simulator/model/step-random.ts";
 import { createEventContext } from "./event-context.ts";
 import type { PlayEvent } from "./event-context.ts";
 import { groupEvents } from "./group-events.ts";
+import { orderEvents } from "./order-events.ts";
 import { podEvents } from "./pod-events.ts";
 import { timeEvents } from "./time-events.ts";
 import { volumeEvents } from "./volume-events.ts";
@@ -30,12 +31,15 @@ export interface Events {
   crash(machine: string, inside?: Waiting<Step, StepResult>): void;
   /** Sets the next steps of the pods. */
   setWaiting(waiting: readonly Waiting<Step, StepResult>[]): void;
-  /** Ends every fault and pause. */
+  /** Ends every fault and pause, and orders to resume the work. */
   endFaults(): Promise<void>;
 }
 
+/** Identifies the order to resume after all faults. */
+const LAST_ORDER = "f".repeat(32);
+
 export function createEvents(cluster: ModelCluster): Events {
-  const { absentNames, broker, lateRequests, skews, steps, times } = cluster;
+  const { absentNames, broker, lateRequests, skews, steps, times, workPause } = cluster;
   const context = createEventContext(cluster);
   const { crash, dead, outages, paused, pause, produce, rebalance, resume, setWaiting } = context;
   const events: Record<Event, PlayEvent> = {
@@ -43,6 +47,7 @@ export function createEvents(cluster: ModelCluster): Events {
     ...groupEvents(context),
     ...volumeEvents(context),
     ...timeEvents(context),
+    ...orderEvents(context),
   };
 
   return {
@@ -66,6 +71,7 @@ export function createEvents(cluster: ModelCluster): Events {
       paused.clear();
       for (const who of dead.splice(0)) broker.leave(who);
       for (const known of absentNames.values()) known.clear();
+      if (workPause.isPaused) await workPause.order(false, LAST_ORDER);
     },
   };
 }

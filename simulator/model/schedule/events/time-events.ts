@@ -4,11 +4,12 @@ import { DURATIONS } from "#simulator/model/settings.ts";
 import type { EventContext, PlayEvent } from "./event-context.ts";
 import type { GroupEvent } from "./group-events.ts";
 import { MACHINES } from "./machines.ts";
+import type { OrderEvent } from "./order-events.ts";
 import type { PodEvent } from "./pod-events.ts";
 import type { VolumeEvent } from "./volume-events.ts";
 
 /** The names of events of clocks and limits. */
-export type TimeEvent = Exclude<Event, PodEvent | GroupEvent | VolumeEvent>;
+export type TimeEvent = Exclude<Event, PodEvent | GroupEvent | VolumeEvent | OrderEvent>;
 
 /** Returns the events of clocks and age limits. */
 export function timeEvents({ cluster }: EventContext): Record<TimeEvent, PlayEvent> {
