@@ -44,10 +44,10 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
       },
       {
         file: ATTEMPT,
-        text: "  // Once tried, the claim may stand:",
+        text: "  let claimed = await ",
         replacement:
           '  if (!("rejection" in planned)) sentEarly.set(claim.nonce, await send(run, planned, claim, ' +
-          "planned.deadlineMs));\n  // Once tried, the claim may stand:",
+          "planned.deadlineMs));\n  let claimed = await ",
       },
       {
         file: ATTEMPT,
