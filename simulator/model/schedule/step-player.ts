@@ -26,8 +26,9 @@ export interface StepPlayer {
 }
 
 export function createStepPlayer(cluster: ModelCluster, profile: FaultProfile): StepPlayer {
-  const { clock, counts, absentNames, steps } = cluster;
+  const { clock, counts, steps } = cluster;
   const events = createEvents(cluster);
+  const decide = createDecision(cluster, profile, events);
   const lateProcesses = createLateProcesses({ cluster, ownerRate: profile.ownerPauseRate, events });
 
   const continueFirst = async ([first]: readonly WaitingStep[]): Promise<string> => {
@@ -49,20 +50,6 @@ export function createStepPlayer(cluster: ModelCluster, profile: FaultProfile): 
     if (detail === undefined) return `${name} is not possible now: ${await continueFirst(waiting)}`;
     counts.add("events", name);
     return detail === "" ? name : `${name} ${detail}`;
-  };
-
-  const decide = ({ who, what }: WaitingStep, random: StepRandom): StepResult => {
-    const machine = who.slice(0, 1);
-    const code = events.outage(machine);
-    if (code && what.kind === "file" && what.phase === "before" && isWrite(what)) {
-      return { kind: "fail", code };
-    }
-    if (what.phase === "after") return GO;
-    if (random.next() < profile.faultRate) {
-      const known = absentNames.get(machine)?.has(what.subject) ?? false;
-      return faultOf(what, known, random) ?? GO;
-    }
-    return random.next() < profile.holdRate ? { kind: "hold" } : GO;
   };
 
   const playStep = async (entry: WaitingStep, random: StepRandom): Promise<string> => {
@@ -115,6 +102,27 @@ export function createStepPlayer(cluster: ModelCluster, profile: FaultProfile): 
       return entry ? playStep(entry, random) : "nothing";
     },
     endFaults: () => events.endFaults(),
+  };
+}
+
+/** Returns a function that decides whether a step goes, fails or is held. */
+function createDecision(
+  { absentNames }: ModelCluster,
+  profile: FaultProfile,
+  events: Pick<ReturnType<typeof createEvents>, "outage">,
+): (entry: WaitingStep, random: StepRandom) => StepResult {
+  return ({ who, what }, random) => {
+    const machine = who.slice(0, 1);
+    const code = events.outage(machine);
+    if (code && what.kind === "file" && what.phase === "before" && isWrite(what)) {
+      return { kind: "fail", code };
+    }
+    if (what.phase === "after") return GO;
+    if (random.next() < profile.faultRate) {
+      const known = absentNames.get(machine)?.has(what.subject) ?? false;
+      return faultOf(what, known, random) ?? GO;
+    }
+    return random.next() < profile.holdRate ? { kind: "hold" } : GO;
   };
 }
 

@@ -121,6 +121,16 @@ export function guardVolume(directory, state, control) {
 
   const mayMeet = (operation) => state.rules.some((rule) => rule.operations.includes(operation));
 
+  const volume = { state, opened, locate, guarded, mayMeet };
+  guardPaths(volume);
+  guardDescriptors(volume);
+  guardOpen(volume);
+  guardListings(locate, mayMeet, make, state);
+  syncBuiltinESMExports();
+}
+
+/** Guards the calls whose first parameter is a path. */
+function guardPaths({ state, locate, guarded, mayMeet }) {
   for (const [name, [operation, syscall = name]] of Object.entries(BY_PATH)) {
     const original = fs[name];
     const hasTwo = TWO_PATHS.has(name);
@@ -137,7 +147,10 @@ export function guardVolume(directory, state, control) {
       );
     });
   }
+}
 
+/** Guards the calls on descriptors that were opened on the volume. */
+function guardDescriptors({ state, opened, guarded, mayMeet }) {
   for (const [name, fixed] of Object.entries(BY_DESCRIPTOR)) {
     const original = fs[name];
     replace(name, (...parameters) => {
@@ -161,7 +174,10 @@ export function guardVolume(directory, state, control) {
       );
     });
   }
+}
 
+/** Guards open, and remembers the descriptors of the volume. */
+function guardOpen({ state, opened, locate, guarded, mayMeet }) {
   const open = fs.open;
   replace("open", (...parameters) => {
     const [path, flags] = parameters;
@@ -183,9 +199,6 @@ export function guardVolume(directory, state, control) {
       remember,
     ]);
   });
-
-  guardListings(locate, mayMeet, make, state);
-  syncBuiltinESMExports();
 }
 
 /** Guards listings, which read while they are iterated and may fail in the middle. */
