@@ -3,6 +3,7 @@ import { z } from "zod";
 import { messageOf } from "#consumer/errors.ts";
 import type { Match } from "#consumer/planning/match/match.ts";
 import { compileRegex } from "#consumer/planning/match/value-condition.ts";
+import type { ValueOperators } from "#consumer/planning/match/value-condition.ts";
 import { mapping, section, text } from "./section.ts";
 
 /** The largest depth to which `all`, `any` and `not` may be nested. */
@@ -19,7 +20,7 @@ const regex = pattern.superRefine(checkRegex);
 const oneOrMore = <Schema extends z.ZodType>(schema: Schema) =>
   z.union([schema, z.array(schema).min(1).max(100)]);
 
-const operators = section({
+const OPERATORS = {
   in: z.array(value).min(1).describe("One value of the incident must be one of these.").optional(),
   notIn: z
     .array(value)
@@ -44,12 +45,17 @@ const operators = section({
     .boolean()
     .describe("Compares without regard to case, for every operator here. Default false.")
     .optional(),
-}).superRefine(checkOperators, WHEN_SOUND);
+  // An operator that the schema alone knew would be accepted and never compared.
+} satisfies Record<keyof ValueOperators, z.ZodType>;
+
+const OPERATOR_NAMES = Object.keys(OPERATORS).join(", ");
+
+const operators = section(OPERATORS).superRefine(checkOperators, WHEN_SOUND);
 
 const condition = (field: string) =>
   z
     .union([z.array(text(512, `A ${field}.`)).min(1), operators], {
-      error: "must be a list of values, or a mapping of in, notIn, glob, regex, exists, ignoreCase",
+      error: `must be a list of values, or a mapping of ${OPERATOR_NAMES}`,
     })
     .describe(`The values of the incident's ${field} that match.`);
 
@@ -71,12 +77,14 @@ const FIELDS = {
 const nested: z.ZodType<Match> = z.lazy(() => nestedParts);
 const nestedList = z.array(nested).min(1).max(100);
 
-const matchParts = section({
+const PARTS = {
   ...FIELDS,
   all: nestedList.describe("Every one of these must hold. 1 to 100.").optional(),
   any: nestedList.describe("One of these must hold. 1 to 100.").optional(),
   not: nested.describe("This must not hold.").optional(),
-});
+} satisfies Record<keyof Match, z.ZodType>;
+
+const matchParts = section(PARTS);
 
 const nestedParts = matchParts.superRefine(checkNotEmpty, WHEN_SOUND);
 
@@ -119,7 +127,7 @@ function checkOperators(given: z.output<typeof operators>, context: Context): vo
   };
   const count = Object.values(compared).filter((each) => each !== undefined).length;
   if (count === 0 && exists === undefined) {
-    refuse("must have one of in, notIn, glob, regex, exists");
+    refuse(`must have one of ${OPERATOR_NAMES.replace(", ignoreCase", "")}`);
   }
   if (ignoreCase === true && count === 0) refuse("compares nothing here", ["ignoreCase"]);
   if (exists === false && count > 0) {

@@ -89,17 +89,19 @@ function compiled(match: Match): Node {
 const PLAIN_FIELDS = ["status", "severity", "environment", "title"] as const;
 
 function compileMatch(match: Match, path: string): Node {
+  const { status, severity, environment, title, tags, extra, all, any, not, ...others } = match;
+  // A part that is not compiled here would hold for every incident; the compiler refuses one that is not named above.
+  others satisfies Readonly<Record<string, never>>;
   const nodes: Node[] = [];
   for (const field of PLAIN_FIELDS) {
-    const condition = match[field];
+    const condition = { status, severity, environment, title }[field];
     if (condition !== undefined) nodes.push(fieldNode(field, condition, `${path}.${field}`));
   }
   for (const group of ["tags", "extra"] as const) {
-    for (const [name, condition] of Object.entries(match[group] ?? {})) {
+    for (const [name, condition] of Object.entries({ tags, extra }[group] ?? {})) {
       nodes.push(fieldNode(`${group}.${name}`, condition, `${path}.${group}.${name}`));
     }
   }
-  const { all, any, not } = match;
   if (all !== undefined) {
     nodes.push(...all.map((each, index) => compileMatch(each, `${path}.all[${index}]`)));
   }

@@ -35,8 +35,10 @@ export interface CompiledCondition {
 /** Compiles a condition. Throws RE2JSException for a regular expression that RE2 does not support. */
 export function compileCondition(condition: ValueCondition): CompiledCondition {
   const operators: ValueOperators = isList(condition) ? { in: condition } : condition;
-  const { notIn, exists, ignoreCase = false } = operators;
-  const chooses = every(positiveTests(operators, ignoreCase));
+  const { in: texts, glob, regex, notIn, exists, ignoreCase = false, ...others } = operators;
+  // An operator that is not compared here would hold for every value; the compiler refuses one that is not named above.
+  others satisfies Readonly<Record<string, never>>;
+  const chooses = every(positiveTests({ in: texts, glob, regex }, ignoreCase));
   const isRefused = notIn === undefined ? undefined : equalsOneOf(notIn, ignoreCase);
   return {
     chooses,
@@ -59,7 +61,10 @@ export function compileRegex(pattern: string, ignoreCase = false): RE2JS {
 type ValueTest = (value: string) => boolean;
 
 /** Returns the tests of `in`, `glob` and `regex`. One value must pass all of them. */
-function positiveTests(operators: ValueOperators, ignoreCase: boolean): readonly ValueTest[] {
+function positiveTests(
+  operators: Pick<ValueOperators, "in" | "glob" | "regex">,
+  ignoreCase: boolean,
+): readonly ValueTest[] {
   const tests: ValueTest[] = [];
   if (operators.in !== undefined) tests.push(equalsOneOf(operators.in, ignoreCase));
   for (const [patterns, toRegex] of [
