@@ -1,5 +1,5 @@
 import { createFiles } from "#consumer/adapters/files/files.ts";
-import { ConsumerError } from "#consumer/errors.ts";
+import { ConsumerError, EXIT_CODE } from "#consumer/errors.ts";
 import type { ExitCode } from "#consumer/errors.ts";
 import { runHistory } from "./history-command.ts";
 import { runPause } from "./pause-command.ts";
@@ -8,7 +8,8 @@ import { runResolve } from "./resolve-command.ts";
 import { runRules } from "./rules/rules-command.ts";
 import { runSkip } from "./skip-command.ts";
 import { parseOptions } from "./command-line.ts";
-import type { CommandContext, Options } from "./command-line.ts";
+import type { CommandContext } from "./command-line.ts";
+import { commandHelp, COMMANDS } from "./command-help.ts";
 import { onVolume } from "./volume.ts";
 
 const OPERATIONS_USAGE = `kafka_consumer history list [--outcome OUTCOME] [--rule NAME] [--max N] [--json]
@@ -23,18 +24,6 @@ const OPERATIONS_USAGE = `kafka_consumer history list [--outcome OUTCOME] [--rul
        kafka_consumer dead-letter redrive --config FILE --by NAME [--reason REASON] [--key KEY] [--max N]
            [--again] [--dry-run]`;
 
-const ALLOWED: Readonly<Record<string, readonly (keyof Options)[]>> = {
-  "history list": ["directory", "json", "max", "outcome", "rule"],
-  "history show": ["directory", "json"],
-  "history stats": ["directory", "json"],
-  "history verify": ["directory"],
-  "history resolve": ["as", "by", "directory", "reason"],
-  pause: ["by", "directory", "reason"],
-  resume: ["by", "directory", "reason"],
-  skip: ["by", "directory", "offset", "partition", "reason", "topic"],
-  "dead-letter redrive": ["again", "by", "config", "dry-run", "key", "max", "reason"],
-};
-
 /**
  * Runs a command for operators. `history` reads a volume, which only `history resolve` changes; `skip` orders the
  * consumer to pass records that cannot be read; `pause` and `resume` order whether actions may begin; `dead-letter
@@ -47,13 +36,19 @@ export async function runOperation(
 ): Promise<ExitCode> {
   const [group = "", name = ""] = argv;
   if (group === "check" || group === "rules") return runRules(argv, context);
-  const command = Object.hasOwn(ALLOWED, group) ? group : `${group} ${name}`;
-  const allowed = ALLOWED[command];
-  if (allowed === undefined) throw usage(`there is no command "${command.trim()}"`);
+  const command = Object.hasOwn(COMMANDS, group) ? group : `${group} ${name}`;
+  const known = COMMANDS[command];
+  if (argv.some(isHelp) && (known !== undefined || isHelp(name))) {
+    context.print(known === undefined ? `usage: ${OPERATIONS_USAGE}` : commandHelp(command));
+    return EXIT_CODE.clean;
+  }
+  if (known === undefined) throw usage(`there is no command "${command.trim()}"`);
   const { values, positionals } = parse(argv.slice(command.split(" ").length));
-  const strange = Object.keys(values).find((option) => !allowed.some((one) => one === option));
+  const strange = Object.keys(values).find(
+    (option) => !known.options.some((one) => one === option),
+  );
   if (strange !== undefined) throw usage(`${command} has no option --${strange}`);
-  const operands = command === "history show" || command === "history resolve" ? 1 : 0;
+  const operands = known.operand === undefined ? 0 : 1;
   if (positionals.length !== operands) {
     throw usage(`${command} takes ${operands === 0 ? "no operand" : "one KEY"}`);
   }
@@ -70,6 +65,10 @@ export async function runOperation(
     return onVolume(directory, () => runResolve(key, values, volume, context));
   }
   return runHistory(name, positionals[0], values, volume, context);
+}
+
+function isHelp(argument: string): boolean {
+  return argument === "--help" || argument === "-h";
 }
 
 function parse(args: readonly string[]) {
