@@ -11,7 +11,7 @@ import {
 } from "yaml";
 import type { Alias, Document, Node, YAMLError } from "yaml";
 
-import { codeFrame } from "./code-frame.ts";
+import { codeFrame } from "./messages/code-frame.ts";
 import { messageOf } from "#consumer/errors.ts";
 
 export interface ConfigDocument {

@@ -2,7 +2,7 @@ import type { z } from "zod";
 
 import { readDocument } from "./document.ts";
 import { override } from "./environment.ts";
-import { defaultOf } from "./option-default.ts";
+import { defaultOf } from "./messages/option-default.ts";
 import { RELATIONS } from "./relations.ts";
 import { configSchema } from "./schema.ts";
 import { decodeText } from "./text.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { nearestName } from "./nearest-name.ts";
+import { nearestName } from "./messages/nearest-name.ts";
 
 /** Creates a mapping with a closed set of keys. The message for an unknown key names the nearest known one. */
 export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {

@@ -1,6 +1,6 @@
 import { parse } from "yaml";
 import { z } from "zod";
-import { nearestName } from "#consumer/config/nearest-name.ts";
+import { nearestName } from "#consumer/config/messages/nearest-name.ts";
 import { OmegaError } from "#simulator/omega/errors.ts";
 
 /** Parses YAML and validates the whole of it. Throws OmegaError with every fault and its path. */
