@@ -37,6 +37,7 @@ export async function userScenario(chosen: ConfigurationArguments): Promise<Scen
       const effects = await deployment.effects();
       step(`rules test predicts ${play.results}`);
       step(`as predicted: ${counted(effects.length, "action")}${byOrigin(effects)}`);
+      for (const reason of play.rejections) step(`warning: rejected: ${reason}`);
       for (const rule of play.unmatchedRules) step(`warning: rule ${rule} matched nothing`);
 
       step("replace the pod and play everything again: nothing is done a second time");

@@ -23,6 +23,7 @@ interface Side {
 export class ConfigurationPlay {
   readonly predicted: PredictedLedger;
   readonly #deployment: TestDeployment;
+  readonly #rejections = new Set<string>();
   readonly #results = new Map<string, number>();
   #sides: readonly Side[];
 
@@ -35,6 +36,11 @@ export class ConfigurationPlay {
   /** The number of predictions so far by their result, such as `3 send, 1 too-old`. */
   get results(): string {
     return Array.from(this.#results, ([result, count]) => `${count} ${result}`).join(", ");
+  }
+
+  /** The reasons why templates could not be filled, each once. */
+  get rejections(): readonly string[] {
+    return [...this.#rejections];
   }
 
   /** The rules of the newest configuration that have matched no record so far. */
@@ -70,7 +76,8 @@ export class ConfigurationPlay {
     const sides = this.#sides.map(({ config, predictor }) => {
       const predictions = predictor.predict(record);
       this.predicted.add(predictions);
-      for (const { result } of predictions) {
+      for (const { result, detail } of predictions) {
+        if (result === "rejected") this.#rejections.add(detail);
         this.#results.set(result, (this.#results.get(result) ?? 0) + 1);
       }
       return { predictions, expected: plannedActions(predictions, config) };

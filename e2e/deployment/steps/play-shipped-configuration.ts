@@ -48,7 +48,11 @@ export async function playShippedConfiguration(
   await play.verify();
   step(`rules test predicts ${play.results}`);
   const effects = await deployment.effects();
-  expect(effects.length > 0, "the shipped configuration sent nothing");
+  expect(effects.length > 0, `${configurationFile} sent nothing`);
+  const unmatched = play.unmatchedRules.join(", ");
+  const rejected = play.rejections.join("\n");
+  expect(rejected === "", `${configurationFile}: templates that cannot be filled:\n${rejected}`);
+  expect(unmatched === "", `${configurationFile}: rules that match no incident: ${unmatched}`);
   step(`verify that all ${effects.length} actions present the identity of ${job}`);
   expect(
     effects.every((effect) => effect.principal === principal),
