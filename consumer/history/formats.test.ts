@@ -27,10 +27,18 @@ test("a record of a journal that lacks a field is damage", async () => {
 
 test("a format below the present one is refused", async () => {
   const { open, volume } = createHistoryTestBed();
-  volume.put("journal/old.log", encodeJournalHeader(0));
+  const old = encodeSnapshot({ entries: () => [], audits: [] }, 0);
+  volume.put("snapshot/1", Buffer.concat([...old]));
   await expect(open()).rejects.toMatchObject({
-    message: expect.stringMatching(/journal\/old\.log: format 0, .* format 1: no such format/),
+    message: expect.stringMatching(/snapshot\/1: format 0, .* format 1: no such format/),
   });
+});
+
+test("a journal whose header a power failure cut off says nothing, and stops no pod", async () => {
+  const { open, volume } = createHistoryTestBed();
+  volume.put("journal/torn.log", "AAHJ\0\0\0\0\0\0");
+  await using pod = await open();
+  expect(pod.history.state).toEqual({ ready: true });
 });
 
 test("beside a version that it cannot read a pod sends nothing and is not ready", async () => {

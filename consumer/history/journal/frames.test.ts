@@ -85,6 +85,7 @@ test("a header gives its format; torn and foreign ones are told apart", () => {
   expect(decodeJournalHeader(header)).toBe(7);
   expect(decodeJournalHeader(header.subarray(0, 6))).toBe("torn");
   expect(decodeJournalHeader(new Uint8Array(0))).toBe("torn");
+  expect(decodeJournalHeader(new TextEncoder().encode("AAHJ\0\0\0\0"))).toBe("torn");
   expect(decodeJournalHeader(new Uint8Array(100))).toBe("torn");
   expect(decodeJournalHeader(new TextEncoder().encode("AAxx"))).toBe("foreign");
 });

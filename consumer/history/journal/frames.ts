@@ -28,7 +28,9 @@ export function decodeJournalHeader(bytes: Uint8Array): number | "torn" | "forei
   if (header.every((byte) => byte === 0)) return "torn";
   const begins = MAGIC.every((byte, index) => index >= header.length || header[index] === byte);
   if (!begins) return "foreign";
-  return header.length < JOURNAL_HEADER_BYTES ? "torn" : viewOf(header).getUint32(4, true);
+  if (header.length < JOURNAL_HEADER_BYTES) return "torn";
+  // No version writes format 0: a power failure has left zeros in place of what was not synced.
+  return viewOf(header).getUint32(4, true) || "torn";
 }
 
 export function encodeFrame(value: object): Uint8Array {
