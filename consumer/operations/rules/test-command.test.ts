@@ -17,6 +17,8 @@ const record = (value: IncidentValue | null, timestampMs: number) => ({
 });
 const STARTED_MS = CRITICAL.started_on * 1000;
 const HOUR_MS = 3_600_000;
+const MOVED_BACK = anIncident({ started_on: CRITICAL.started_on - 60 });
+const ONCE_PER_STATUS = { per: ["incident.id", "incident.status"], coolDownMs: HOUR_MS };
 
 describe("rules test", () => {
   test("prints what becomes of each record, with the request as it would be sent, and a summary", async () => {
@@ -100,6 +102,37 @@ describe("rules test", () => {
       [],
       ["restart-web/restart rejected"],
     ],
+    [
+      "a reopening with the same start, which is the same episode",
+      { incidents: [CRITICAL, OK, CRITICAL] },
+      [],
+      ["restart-web/restart send", "unmatched", "restart-web/restart duplicate"],
+    ],
+    [
+      "a start that moves back, which is another episode",
+      { incidents: [CRITICAL, MOVED_BACK] },
+      [],
+      ["restart-web/restart send", "restart-web/restart send"],
+    ],
+    [
+      "a start that moves back within the cool-down of its incident and status",
+      {
+        rules: [{ ...RULE, limits: ONCE_PER_STATUS }],
+        incidents: [
+          record(CRITICAL, STARTED_MS),
+          record(MOVED_BACK, STARTED_MS + HOUR_MS / 2),
+          record(CRITICAL, STARTED_MS + 2 * HOUR_MS),
+          record(MOVED_BACK, STARTED_MS + 2 * HOUR_MS),
+        ],
+      },
+      [],
+      [
+        "restart-web/restart send",
+        "restart-web/restart suppressed",
+        "restart-web/restart duplicate",
+        "restart-web/restart duplicate",
+      ],
+    ],
     ["a dry run", { execution: { mode: "dry-run" } }, [], ["restart-web/restart dry-run"]],
     [
       "a limit for each value",
@@ -178,6 +211,11 @@ describe("rules test", () => {
       `warning: incident ${CRITICAL.id} came as critical with 2 starts ` +
         "(2026-01-01T00:00:00.000Z, 2026-01-01T00:01:00.000Z): each acts anew",
     );
+  });
+
+  test("does not warn of an incident that opens again with the same start", async () => {
+    await using directory = await createRulesDirectory({ incidents: [CRITICAL, OK, CRITICAL] });
+    expect((await directory.test()).text).not.toContain("warning");
   });
 
   test("--against prints how actions differ, and nothing else", async () => {
