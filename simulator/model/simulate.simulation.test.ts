@@ -42,6 +42,8 @@ const NEEDED = [
   ["crashes", "at an order to resume"],
   ["checks", "action within the delay of a pause"],
   ["outcomes", "request-changed"],
+  ["starts", "the same"],
+  ["starts", "moved back"],
 ] as const;
 
 test(
