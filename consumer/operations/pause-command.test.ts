@@ -7,6 +7,7 @@ import { orderTo } from "#fixtures/consumer/pause.ts";
 import { createSeededRandom } from "#fixtures/ports/clock.ts";
 import { orderPause } from "./pause-command.ts";
 import { awaitPods, describePods } from "./pause-pods.ts";
+import { verifyVolume } from "./verify.ts";
 import { readVolume } from "./volume.ts";
 
 const NEVER = new AbortController().signal;
@@ -152,4 +153,16 @@ test("an acknowledgement that cannot be read ends no command, and a stop ends th
   expect(pods.missing).toHaveLength(1);
   expect(pods.unreadable).toEqual([expect.stringContaining("control/pause-seen/x-0.json")]);
   expect(tookMs).toBe(0);
+});
+
+test("history verify names an order that nobody can read", async () => {
+  const testBed = createExecutionTestBed();
+  await using _pod = await testBed.start("a");
+  const faults = async (): Promise<string[]> => {
+    const files = testBed.volume.mount();
+    return (await verifyVolume(await readVolume(files, "/data"), files)).faults;
+  };
+  expect(await faults()).toEqual([]);
+  testBed.volume.put(PAUSE_FILE, "{");
+  expect(await faults()).toEqual(["control/pause.json: not a file of the history"]);
 });

@@ -1,4 +1,6 @@
-import { systemCode } from "#consumer/errors.ts";
+import { messageOf, systemCode } from "#consumer/errors.ts";
+import { CONTROL_DIRECTORY, PAUSE_FILE } from "#consumer/history/base/layout.ts";
+import { readPauseOrder } from "#consumer/history/control/pause-file.ts";
 import type { Attempt, ReadableFiles, Volume } from "./volume.ts";
 
 const CONTRACT_FILE = "automation_action_history.json";
@@ -16,6 +18,8 @@ export async function verifyVolume(
   for (const key of keys) {
     faults.push(...verifyKey(key, await volume.attempts(key), volume));
   }
+  const pause = await verifyPause(files);
+  if (pause !== undefined) faults.push(pause);
   const contract = await verifyContractFile(files);
   if (contract !== undefined) faults.push(contract);
   return { faults, checked: keys.length };
@@ -53,6 +57,18 @@ function mayBeTriedAgain({ state, resolution }: Attempt): boolean {
   if (resolution?.as === "failed-not-applied") return true;
   // An attempt may follow one in doubt when the action is idempotent, which only the configuration knows.
   return state === "failed-not-applied" || state === "in-doubt" || state === "unreadable";
+}
+
+/** Verifies the order to pause or resume. A volume that only pods of older versions have used has none. */
+async function verifyPause(files: ReadableFiles): Promise<string | undefined> {
+  const names = await files.list(CONTROL_DIRECTORY).catch(() => []);
+  if (!names.some((name) => `${CONTROL_DIRECTORY}/${name}` === PAUSE_FILE)) return undefined;
+  try {
+    await readPauseOrder(files);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 async function verifyContractFile(files: ReadableFiles): Promise<string | undefined> {

@@ -8,6 +8,7 @@ import { orderTo } from "#fixtures/consumer/pause.ts";
 import { createManualClock, createSeededRandom } from "#fixtures/ports/clock.ts";
 import { createMemoryVolume } from "#fixtures/ports/files.ts";
 import { failure } from "#fixtures/ports/file-failures.ts";
+import { failing } from "#fixtures/ports/failing-calls.ts";
 import type { Intercept } from "#fixtures/ports/files.ts";
 import { createRecordedLog, createRecordedMetrics } from "#fixtures/ports/observers.ts";
 import { forgetSeen } from "./forget-seen.ts";
@@ -165,16 +166,16 @@ test("a process acknowledges each order, repeats it while it lives, and takes it
   const testBed = await createTestBed();
   const { clock, seen } = testBed;
   const { pause } = await testBed.start();
-  await pause.look();
+  await pause.acknowledge(await pause.look());
   const { id } = await orderTo("pause", testBed);
   const startMs = clock.wallMs();
-  await pause.look();
+  await pause.acknowledge(await pause.look());
   expect(seen("pod-1")).toEqual({ format: 1, pod: "pod-1", uid: "uid-1", id, atMs: startMs });
   await clock.advance(59_000);
-  await pause.look();
+  await pause.acknowledge(await pause.look());
   expect(seen("pod-1")).toMatchObject({ atMs: startMs });
   await clock.advance(1000);
-  await pause.look();
+  await pause.acknowledge(await pause.look());
   expect(seen("pod-1")).toMatchObject({ id, atMs: startMs + 60_000 });
   await pause.end();
   expect(() => seen("pod-1")).toThrow("ENOENT");
@@ -183,15 +184,31 @@ test("a process acknowledges each order, repeats it while it lives, and takes it
 test("the acknowledgement of a pod that died goes after a day, that of a live one never", async () => {
   const { clock, volume, start } = await createTestBed();
   const [dead, live] = [await start(), await start()];
-  await dead.pause.look();
+  await dead.pause.acknowledge(await dead.pause.look());
   for (let hour = 0; hour < 25; hour += 1) {
-    await live.pause.look();
+    await live.pause.acknowledge(await live.pause.look());
     await clock.advance(3_600_000);
   }
   await forgetSeen(volume.mount(), clock);
   expect(volume.paths().filter((path) => path.startsWith("control/pause-seen/"))).toEqual([
     "control/pause-seen/pod-2-0.json",
   ]);
+});
+
+test("a volume that takes no acknowledgement makes the pod unready, and says which operation fails", async () => {
+  const { clock, open } = createHistoryTestBed();
+  const full = failing(
+    { operation: "rename", path: /pause-seen/, phase: "before" },
+    ...Array.from({ length: 12 }, () => "ENOSPC"),
+  );
+  await using pod = await open(full);
+  expect(pod.history.state).toMatchObject({
+    ready: false,
+    reason: expect.stringContaining("history volume: acknowledge the pause: ENOSPC"),
+  });
+  expect(pod.history.pause.known).toMatchObject({ paused: false });
+  await clock.advance(120_000);
+  expect(pod.history.state).toEqual({ ready: true });
 });
 
 test("an open history looks by itself, and is unready while the pause cannot be read", async () => {

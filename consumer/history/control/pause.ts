@@ -31,8 +31,13 @@ export interface Pause {
    * or "history-unreadable": whether the work is paused is unknown then, and nothing may begin.
    */
   read(): Promise<PauseOrder>;
-  /** Reads the order afresh, and acknowledges it in a file of this process. Tries once. Throws as `read` does. */
-  look(): Promise<void>;
+  /** Reads the order afresh. Tries once. Throws as `read` does. */
+  look(): Promise<PauseOrder>;
+  /**
+   * Writes to a file of this process that it has read the order, unless that is written already and fresh. Tries once.
+   * Throws the volume's errors.
+   */
+  acknowledge(order: PauseOrder): Promise<void>;
   /** Removes the acknowledgement of this process, which ends. */
   end(): Promise<void>;
 }
@@ -137,8 +142,9 @@ export function createPause(options: PauseOptions): Pause {
     },
     async look() {
       const { order } = await refresh();
-      await acknowledge(order);
+      return order;
     },
+    acknowledge,
     end: () => atomicFiles.remove(path),
   };
 }

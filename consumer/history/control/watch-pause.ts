@@ -3,7 +3,8 @@ import type { VolumeHealth } from "#consumer/history/base/health.ts";
 import type { Clock } from "#consumer/ports.ts";
 import type { Pause } from "./pause.ts";
 
-const WHAT = "read the pause";
+const READING = "read the pause";
+const ANSWERING = "acknowledge the pause";
 
 export interface PauseWatch {
   /** Resolves when the pause was looked at for the first time, whether or not it could be read. */
@@ -16,7 +17,7 @@ export interface PauseWatch {
  * while it cannot be read.
  */
 export function startPauseWatch(options: {
-  readonly pause: Pick<Pause, "look">;
+  readonly pause: Pick<Pause, "acknowledge" | "look">;
   readonly health: Pick<VolumeHealth, "failed" | "recovered">;
   readonly clock: Clock;
   readonly intervalMs: number;
@@ -25,11 +26,15 @@ export function startPauseWatch(options: {
   const stopping = new AbortController();
 
   const look = async (): Promise<void> => {
+    let what = READING;
     try {
-      await pause.look();
-      health.recovered(WHAT);
+      const order = await pause.look();
+      health.recovered(READING);
+      what = ANSWERING;
+      await pause.acknowledge(order);
+      health.recovered(ANSWERING);
     } catch (error) {
-      health.failed(WHAT, error);
+      health.failed(what, error);
     }
   };
 
