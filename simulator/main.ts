@@ -99,7 +99,9 @@ function usageText(command: Command): string {
   const positionals = (command.positionals ?? []).map((word) => ` ${word}`).join("");
   const options = Object.entries(command.options).map(([name, option]) => {
     const short = option.short === undefined ? "" : `-${option.short}, `;
-    return `  ${short}--${name}${option.type === "string" ? " VALUE" : ""}\n`;
+    const synopsis = `  ${short}--${name}${option.type === "string" ? " VALUE" : ""}`;
+    const help = command.optionsHelp?.[name];
+    return help === undefined ? `${synopsis}\n` : `${synopsis.padEnd(26)}${help}\n`;
   });
   return `${command.name}${positionals}: ${command.summary}\n${options.join("")}`;
 }

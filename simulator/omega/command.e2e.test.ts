@@ -61,6 +61,11 @@ describe.each(OMEGA_JOBS)("%s", (job) => {
   });
 });
 
+test("--help says what each option means", async () => {
+  const { stdout } = await omega(["--help"]);
+  expect(stdout).not.toMatch(/^ {2}--\S+(?: VALUE)?$/m);
+});
+
 test("a cluster is never guessed: only a dry run is possible without a context", async () => {
   const { code, stderr } = await omega(["deploy-kdnc", "--job", "component"]);
   expect(code).toBe(2);

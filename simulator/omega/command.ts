@@ -30,25 +30,25 @@ export const command: Command = {
   name: "omega",
   summary: "renders deploy_target and applies it, as k8s-ci app init-kdnc and deploy-kdnc would",
   options: {
-    /** component or deploy-production */
     job: { type: "string" },
-    /**
-     * A context of the kubeconfig: the job's own cluster, or one of kind. With --dry-run the API
-     * server checks the objects and keeps nothing.
-     */
     context: { type: "string" },
-    /** The name of --context once more, which allows a cluster that is neither. */
     "force-context": { type: "string" },
-    /** Prints the objects as YAML, and nothing else. */
     "dry-run": { type: "boolean" },
-    /** The image of the app. Defaults to `base` of omega.yaml. */
     image: { type: "string" },
-    /** The image of both sidecars, on a cluster of kind. */
     "sidecar-image": { type: "string" },
-    /** The URL of ZTS for the sidecars, on a cluster of kind. */
     "zts-url": { type: "string" },
-    /** The repository. Defaults to this one. */
     directory: { type: "string" },
+  },
+  optionsHelp: {
+    job: "component or deploy-production, the jobs of screwdriver.yaml that deploy",
+    context:
+      "a context of the kubeconfig: the job's own cluster, or one of kind; with --dry-run it only checks",
+    "force-context": "the name of --context once more, which allows a cluster that is neither",
+    "dry-run": "prints the objects as YAML, and applies nothing",
+    image: "the image of the app (default: base of omega.yaml)",
+    "sidecar-image": "the image of both sidecars, on a cluster of kind",
+    "zts-url": "the URL of ZTS for the sidecars, on a cluster of kind",
+    directory: "the repository (default: this one)",
   },
   positionals: [KDNC_COMMANDS.join("|")],
   async start(values, env, positionals) {

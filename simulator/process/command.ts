@@ -26,6 +26,8 @@ export interface Command {
   readonly summary: string;
   /** `node:util` parseArgs configuration; `help` is added by main. */
   readonly options: ParseArgsOptionsConfig;
+  /** One line of --help for each option, by its name. By default only the names are printed. */
+  readonly optionsHelp?: Readonly<Record<string, string>>;
   /** The names of the positional arguments, for the usage line. By default none are allowed. */
   readonly positionals?: readonly string[];
   /**
