@@ -32,12 +32,12 @@ export interface Target extends AsyncDisposable {
   exec(pod: string, container: string, argv: readonly string[]): Promise<ExecResult>;
   /** Sends a GET request to the health port of the pod. Rejects while nothing listens there. */
   get(pod: string, path: string): Promise<HttpAnswer>;
-  /** Returns the content of a file on the volume of a claim, or undefined when it is absent. */
+  /** Returns the content of a file on the volume of a PVC, or undefined when it is absent. */
   readVolume(claim: string, path: string): Promise<Uint8Array | undefined>;
-  /** Returns the sorted names in a directory of a claim, or an empty list when it is absent. Defaults to the root. */
+  /** Returns the sorted names in a directory of a PVC, or an empty list when it is absent. Defaults to the root. */
   listVolume(claim: string, path?: string): Promise<string[]>;
   /**
-   * Returns every file below a directory of a claim by its path relative to that directory. Empty when it is absent.
+   * Returns every file below a directory of a PVC by its path relative to that directory. Empty when it is absent.
    */
   readVolumeTree(claim: string, path: string): Promise<ReadonlyMap<string, Uint8Array>>;
   /** Returns the events of the control plane, as in `kubectl get events`, oldest first. */

@@ -13,9 +13,9 @@ const CONFIG_DIRECTORY = "deploy_target/omega/config";
 const CONFIGURATION = "config.yaml";
 
 /**
- * Reads what `deploy_target` contributes to a rendering of `job`: omega.yaml, the claim's manifest,
- * and the files of omega/config (except those whose name begins with a dot). Throws OmegaError,
- * also for a file that a ConfigMap cannot carry, and Node's error for a missing file.
+ * Reads what `deploy_target` contributes to a rendering of `job`: omega.yaml, the manifest of the PVC, and the files of
+ * omega/config (except those whose name begins with a dot). Throws OmegaError, also for a file that a ConfigMap cannot
+ * carry, and Node's error for a missing file.
  */
 export async function readDeployTarget(directory: string, job: OmegaJob): Promise<Target> {
   const [omega, claimManifest, configFiles] = await Promise.all([

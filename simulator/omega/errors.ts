@@ -1,5 +1,5 @@
 /**
- * omega.yaml, a claim's manifest or the configuration directory is wrong. `faults` holds all
+ * omega.yaml, the manifest of a PersistentVolumeClaim or the configuration directory is wrong. `faults` holds all
  * faults, each with its path.
  */
 export class OmegaError extends Error {

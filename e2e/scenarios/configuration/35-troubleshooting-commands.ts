@@ -12,7 +12,7 @@ export const scenario: Scenario = {
   number: 35,
   name: "troubleshooting-commands",
   title:
-    "The commands of the deployment guide show pods, logs, certificates and the claim of a running deployment.",
+    "The commands of the deployment guide show pods, logs, certificates and the PVC of a running deployment.",
   needs: ["api-server"],
   run: async ({ deploy, step }) => {
     const deployment = await deploy();

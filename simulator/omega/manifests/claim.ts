@@ -19,7 +19,7 @@ const claimSchema = z.strictObject({
 });
 
 /**
- * Returns the claim of a manifest in deploy_target, with its Athenz domain replaced by the
+ * Returns the PersistentVolumeClaim of a manifest in deploy_target, with its Athenz domain replaced by the
  * namespace that Kubernetes accepts. Throws OmegaError.
  */
 export function parseClaim(manifest: string): OmegaClaim {

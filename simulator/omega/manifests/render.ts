@@ -20,7 +20,7 @@ export interface RenderOptions {
    * required.
    */
   readonly configFiles: Readonly<Record<string, string>>;
-  /** The content of the claim's manifest (deploy_target/pvc-nonprod.yaml or pvc-prod.yaml). */
+  /** The content of the manifest of the PersistentVolumeClaim (deploy_target/pvc-nonprod.yaml or pvc-prod.yaml). */
   readonly claimManifest: string;
 }
 

@@ -88,7 +88,7 @@ function claimProblems({ omega, job, claimManifest }: PreflightOptions): Problem
     problems.push([
       "namespace-not-legal",
       domain,
-      `the claim's manifest names the namespace ${domain}: ` +
+      `the manifest of the PersistentVolumeClaim names the namespace ${domain}: ` +
         `apply it with ${namespaceOf(domain)}, which Kubernetes accepts`,
     ]);
   }
@@ -96,7 +96,7 @@ function claimProblems({ omega, job, claimManifest }: PreflightOptions): Problem
     problems.push([
       "claim-elsewhere",
       domain,
-      `the claim is in ${domain}, the pods are in ${wanted}`,
+      `the PersistentVolumeClaim is in ${domain}, the pods are in ${wanted}`,
     ]);
   }
   const mount = claimMounts(omega, job).find(({ name }) => name === "action-history");
