@@ -129,6 +129,23 @@ test("a live pod that does not acknowledge is named after ten seconds, a dead on
   ]);
 });
 
+test("a container that was killed counts as the pod in which the next one runs", async () => {
+  const testBed = createExecutionTestBed();
+  let killed = false;
+  await testBed.start("a", {
+    ...WATCHED,
+    intercept: async () => {
+      if (killed) await new Promise(() => undefined);
+    },
+  });
+  killed = true;
+  await testBed.clock.advance(1000);
+  await using _next = await testBed.start("a", { ...WATCHED, seed: 2 });
+  const { pods, tookMs } = await podsAfter("pause", testBed);
+  expect(pods).toMatchObject({ acknowledged: ["a"], missing: [], silent: [] });
+  expect(tookMs).toBeLessThanOrEqual(5500);
+});
+
 test("the journal of a pod that never acknowledged anything is named", async () => {
   const testBed = createExecutionTestBed();
   const { clock, volume } = testBed;

@@ -58,32 +58,50 @@ async function findPods(
 ): Promise<KnownPods> {
   // The order was written a moment ago: its time stamp is the present by the clock of the file server.
   const nowMs = await files.modifiedMs(PAUSE_FILE);
+  const { lastOf, unreadable } = await readAllSeen(files);
   const acknowledged: string[] = [];
   const missing: string[] = [];
   const silent: string[] = [];
-  const unreadable: string[] = [];
-  const uids = new Set<string>();
-  for (const name of await listed(files, PAUSE_SEEN_DIRECTORY)) {
-    const path = `${PAUSE_SEEN_DIRECTORY}/${name}`;
-    let found: { readonly seen: PauseSeen; readonly atMs: number } | undefined;
-    try {
-      found = await readFound(path, files);
-    } catch (error) {
-      unreadable.push(messageOf(error));
-    }
-    if (!found) continue;
-    const { seen, atMs } = found;
-    uids.add(seen.uid.replaceAll(/[^\w.-]/g, "_"));
+  for (const { seen, atMs } of lastOf.values()) {
     const text = `${seen.pod}, last heard of at ${new Date(atMs).toISOString()}`;
     if (seen.id === id) acknowledged.push(seen.pod);
     else if (nowMs - atMs > PAUSE_SEEN_MS_MAX) silent.push(text);
     else missing.push(text);
   }
-  const unknown = await unsealedJournals(uids, { files, directory });
+  const unknown = await unsealedJournals(new Set(lastOf.keys()), { files, directory });
   return { acknowledged, missing, silent, unknown, unreadable };
 }
 
-async function readFound(path: string, files: ReadablePods["files"]) {
+interface Found {
+  readonly seen: PauseSeen;
+  /** The time at which it was written last, by the clock of the file server. */
+  readonly atMs: number;
+}
+
+/**
+ * Returns the last acknowledgement of each pod, by its uid as names of files have it. A container that was killed
+ * leaves its file beside that of the next one in the same pod.
+ */
+async function readAllSeen(
+  files: ReadablePods["files"],
+): Promise<{ readonly lastOf: ReadonlyMap<string, Found>; readonly unreadable: string[] }> {
+  const lastOf = new Map<string, Found>();
+  const unreadable: string[] = [];
+  for (const name of (await listed(files, PAUSE_SEEN_DIRECTORY)).toSorted()) {
+    try {
+      const found = await readFound(`${PAUSE_SEEN_DIRECTORY}/${name}`, files);
+      if (!found) continue;
+      const uid = found.seen.uid.replaceAll(/[^\w.-]/g, "_");
+      const last = lastOf.get(uid);
+      if (!last || last.atMs <= found.atMs) lastOf.set(uid, found);
+    } catch (error) {
+      unreadable.push(messageOf(error));
+    }
+  }
+  return { lastOf, unreadable };
+}
+
+async function readFound(path: string, files: ReadablePods["files"]): Promise<Found | undefined> {
   try {
     const seen = await readPauseSeen(files, path);
     return seen && { seen, atMs: await files.modifiedMs(path) };
