@@ -1,4 +1,5 @@
 import { globSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { expect, test } from "vitest";
 
@@ -7,10 +8,11 @@ const SOURCES_MAX = 15;
 /** One file for each API key of the protocol, as franz-go's kfake has it. */
 const EXEMPT = new Set(["simulator/kafka/apis"]);
 
+const sources = globSync(
+  "{.ci,bench,consumer,e2e,examples,fixtures,kind,simulator}/**/*.{ts,mts,mjs}",
+);
+
 test("no folder has more than fifteen sources", () => {
-  const sources = globSync(
-    "{.ci,bench,consumer,e2e,examples,fixtures,kind,simulator}/**/*.{ts,mts,mjs}",
-  );
   const counts = new Map<string, number>();
   for (const source of sources) {
     if (source.endsWith(".test.ts")) continue;
@@ -22,4 +24,17 @@ test("no folder has more than fifteen sources", () => {
     ([folder, count]) => count > SOURCES_MAX && !EXEMPT.has(folder),
   );
   expect(tooFull, "split these folders by theme").toEqual([]);
+});
+
+test("no source imports a test, or the support of tests from a testing folder", async () => {
+  const found: string[] = [];
+  for (const file of sources.filter(
+    (path) => !/\.test\.ts$|\/testing\/|^(?:examples|bench)\//.test(path),
+  )) {
+    const text = await readFile(file, "utf8");
+    for (const [, path = ""] of text.matchAll(/\b(?:from|import)\s*\(?\s*"([#.][^"]+)"/g)) {
+      if (/\/testing\/|\.test\.ts$/.test(path)) found.push(`${file} imports ${path}`);
+    }
+  }
+  expect(found).toEqual([]);
 });

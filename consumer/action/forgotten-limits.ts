@@ -94,16 +94,20 @@ async function forgetValues(
   options: ForgettingOptions,
 ): Promise<number> {
   const { files, clock, eventAgeMsMax, writeOnce } = options;
+  // As of a whole rule: what is old goes from the lowest number on, and the newest run stays.
+  const removed = await forgetRule(directory, countMax, giveUp, options);
   const numbers = (await files.list(directory)).map((name) => numberOf(name, "run"));
-  const runs = numbers.filter((number) => number > 0).toSorted((one, other) => one - other);
-  const newest = await readRun(runPath(directory, runs.at(-1) ?? 0), { files, writeOnce });
-  const isIdle = clock.wallMs() - (newest?.atMs ?? 0) > eventAgeMsMax + VALUES_IDLE_MS;
-  if (!isIdle || giveUp.aborted || runs.length > countMax) return 0;
-  for (const number of runs) await remove(files, runPath(directory, number));
+  const runs = numbers.filter((number) => number > 0);
+  const [last = 0] = runs;
+  if (giveUp.aborted || runs.length > 1) return removed;
+  const newest = await readRun(runPath(directory, last), { files, writeOnce });
+  const idleMs = clock.wallMs() - (newest?.atMs ?? 0);
+  if (idleMs <= eventAgeMsMax + VALUES_IDLE_MS) return removed;
+  if (last > 0) await remove(files, runPath(directory, last));
   await remove(files, headPath(directory));
   // Another pod may have added a run since, or have removed the directory.
   await files.removeDirectory(directory).catch(ignoreBusyDirectory);
-  return runs.length;
+  return removed + runs.length;
 }
 
 function ignoreBusyDirectory(error: unknown): void {

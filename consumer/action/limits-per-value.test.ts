@@ -49,6 +49,18 @@ describe("limits for each combination of values", () => {
     expect(await asking.admit("4", perHost("gone"))).toMatchObject({ admitted: false });
   });
 
+  test("are shortened like those of a whole rule while they are in use", async () => {
+    const { volume, pod, clock } = await createLimitsTestBed();
+    const often: PlannedLimits = { per: ["tags.host"], values: [null], runsPerHourMax: 100 };
+    const asking = pod();
+    for (let run = 0; run < 20; run += 1) await asking.admit(`old ${run}`, often);
+    await clock.advance(10 * DAY_MS);
+    await asking.admit("new", often);
+    await pod().forget();
+    const left = volume.paths().filter((path) => /^limits\/per-.*\.run$/.test(path));
+    expect(left.map((path) => path.split("/").at(-1))).toEqual(["21.run"]);
+  });
+
   test("are kept while another pod adds a run to them", async () => {
     const { volume, pod, clock } = await createLimitsTestBed();
     await pod().admit("1", perHost("web-1"));

@@ -73,6 +73,11 @@ describe("conditions", () => {
       "match.title.regex[1] (line 15): is not an expression that RE2 supports",
     ],
     [
+      "an expression that takes long",
+      { title: { regex: "[a-m]{1,1000}[n-z]{1,1000}" } },
+      "match.title.regex (line 13): compiles to",
+    ],
+    [
       "an empty branch",
       { any: [{}] },
       "match.any[0] (line 13): must not be empty: {} matches every incident",

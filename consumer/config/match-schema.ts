@@ -111,9 +111,19 @@ function depthOf({ all = [], any = [], not }: Match): number {
   return inner.length === 0 ? 0 : 1 + Math.max(...inner.map(depthOf));
 }
 
+/**
+ * Bounds the work for one value. Matching takes time in proportion to the size of the compiled expression and to the
+ * length of the value, and a counted repetition makes a short expression large.
+ */
+const PROGRAM_SIZE_MAX = 1000;
+
 function checkRegex(expression: string, context: Context): void {
   try {
-    compileRegex(expression);
+    const size = compileRegex(expression).programSize();
+    if (size <= PROGRAM_SIZE_MAX) return;
+    const bound = `at most ${String(PROGRAM_SIZE_MAX)} instructions: repeat less`;
+    const message = `compiles to ${String(size)} instructions, and may have ${bound}`;
+    context.addIssue({ code: "custom", message });
   } catch (error) {
     const message = `is not an expression that RE2 supports (${messageOf(error)})`;
     context.addIssue({ code: "custom", message });

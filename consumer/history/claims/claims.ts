@@ -29,6 +29,32 @@ const claimSchema = z.object({
   requestDigest: z.string().optional(),
 });
 
+/** Why attempts end, as this version writes it. */
+const REASONS = [
+  "sent",
+  "dry-run",
+  // Left to a person.
+  "manual",
+  // Beyond the limits of its rule.
+  "suppressed",
+  // A template has no value for one of its places.
+  "unfillable",
+  // An earlier attempt had another request under the same key.
+  "request-changed",
+  "too-old",
+  "deadline-passed",
+  "revoked",
+  "orphaned",
+] as const;
+
+/**
+ * A later version may write a reason that this one does not know, while both run during a rollout. How the attempt
+ * ended counts all the same, so an unknown reason must not make the file look damaged.
+ */
+const reasonSchema = z
+  .string()
+  .transform((text) => REASONS.find((reason) => reason === text) ?? ("unknown" as const));
+
 const outcomeSchema = z.object({
   key: z.string(),
   attempt: z.int().min(1),
@@ -37,22 +63,7 @@ const outcomeSchema = z.object({
   pod: z.string(),
   outcome: z.enum(ATTEMPT_OUTCOMES),
   /** "sent" when the action endpoint decided the outcome, and otherwise why the action was not sent. */
-  reason: z.enum([
-    "sent",
-    "dry-run",
-    // Left to a person.
-    "manual",
-    // Beyond the limits of its rule.
-    "suppressed",
-    // A template has no value for one of its places.
-    "unfillable",
-    // An earlier attempt had another request under the same key.
-    "request-changed",
-    "too-old",
-    "deadline-passed",
-    "revoked",
-    "orphaned",
-  ]),
+  reason: reasonSchema,
   detail: z.string(),
   atMs: z.number(),
 });

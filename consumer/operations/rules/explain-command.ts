@@ -13,7 +13,7 @@ import type { Print, RulesContext } from "./rules-context.ts";
 export async function explain({ config, options, print, stop }: RulesContext): Promise<ExitCode> {
   const { incident: path } = options;
   if (path === undefined) throw rulesUsage("--incident is required");
-  for await (const record of readInput([path], process.stdin)) {
+  for await (const record of readInput([path], process.stdin, stop)) {
     stop.throwIfAborted();
     explainRecord(record, config, options.json === true, print);
   }

@@ -1,6 +1,9 @@
-import { mkdir } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
+import { readInput } from "./input-record.ts";
 import { anIncident } from "#fixtures/incidents.ts";
 import type { IncidentValue } from "#fixtures/incidents.ts";
 import { ACTION, CRITICAL, createRulesDirectory, OK, RULE } from "./testing/rules-directory.ts";
@@ -234,5 +237,52 @@ describe("rules test", () => {
     expect(text).toContain("+ POST https://automation.test/v2");
     expect(text).toContain(`+ incidents.ndjson:2  ${CRITICAL.id} ok  added / restart: send`);
     expect(text).toMatch(/3 records: 2 differences$/);
+  });
+});
+
+async function recordsOf(input: string | Buffer | Readable, name = "-") {
+  const stream = input instanceof Readable ? input : Readable.from([Buffer.from(input)]);
+  const records = await Array.fromAsync(readInput([name], stream, new AbortController().signal));
+  return records.map(({ place, value }) => [place, Buffer.from(value ?? "").toString("latin1")]);
+}
+
+describe("input", () => {
+  test("is split at line feeds alone, and its bytes are left as they are", async () => {
+    const bytes = Buffer.from('{"a":"\u2028"}\n{"b":"?"}\r\n\n{"c":1}');
+    bytes[bytes.indexOf("?")] = 0xff;
+    const records = await recordsOf(bytes);
+    expect(records.map(([place]) => place)).toEqual(["stdin:1", "stdin:2", "stdin:4"]);
+    expect(records[1]?.[1]).toBe('{"b":"\xff"}\r');
+  });
+
+  test("may come in pieces of any size", async () => {
+    const text = '{"a":"é"}\n\n{"b":2}\n';
+    const pieces = Array.from(Buffer.from(text), (byte) => Buffer.from([byte]));
+    expect(await recordsOf(Readable.from(pieces))).toEqual(await recordsOf(text));
+  });
+
+  test("that holds nothing is refused", async () => {
+    await expect(recordsOf(" \n\n")).rejects.toMatchObject({
+      code: "usage",
+      message: "--incidents stdin: the input is empty",
+    });
+  });
+
+  test("that is a pipe in the file system is read once", async () => {
+    await using directory = await createRulesDirectory();
+    const pipe = join(directory.path, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const written = writeFile(pipe, '{"a":1}\n{"b":2}\n');
+    expect((await recordsOf("", pipe)).map(([place]) => place)).toEqual([`${pipe}:1`, `${pipe}:2`]);
+    await written;
+  });
+
+  test("is not waited for when the command is stopped", async () => {
+    const stop = new AbortController();
+    const silent = new Readable({ read: () => undefined });
+    const reading = Array.fromAsync(readInput(["-"], silent, stop.signal));
+    stop.abort(new Error("SIGTERM"));
+    await expect(reading).rejects.toThrow("SIGTERM");
+    expect(silent.destroyed).toBe(true);
   });
 });

@@ -41,7 +41,7 @@ async function predictAll(
   const predictor = createPredictor({ config, nowMs: nowOf(options) });
   const counts = new Map<string, number>();
   let records = 0;
-  for await (const record of readInput(paths, process.stdin)) {
+  for await (const record of readInput(paths, process.stdin, stop)) {
     stop.throwIfAborted();
     records += 1;
     const predictions = predictor.predict(record);
@@ -84,7 +84,7 @@ async function compareWithOld(
   const after = createPredictor({ config, nowMs });
   let records = 0;
   let different = 0;
-  for await (const record of readInput(paths, process.stdin)) {
+  for await (const record of readInput(paths, process.stdin, stop)) {
     stop.throwIfAborted();
     records += 1;
     const differences = actionDifferences(before.predict(record), after.predict(record));
@@ -130,7 +130,7 @@ async function testDifferences(
   const predictor = createPredictor({ config, nowMs: nowMs ?? nowOf(options) });
   const differences: string[] = [];
   let index = 0;
-  for await (const record of readInput(paths, process.stdin)) {
+  for await (const record of readInput(paths, process.stdin, stop)) {
     stop.throwIfAborted();
     const predictions = predictor.predict(record);
     for (const { rule } of predictions) if (rule !== null) matched.add(rule);

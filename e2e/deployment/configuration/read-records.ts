@@ -8,6 +8,8 @@ export async function readRecords(
   paths: readonly string[],
   config: Pick<Config, "incident" | "rules">,
 ): Promise<readonly PlayedRecord[]> {
-  const records = await Array.fromAsync(readInput(paths, process.stdin));
+  const records = await Array.fromAsync(
+    readInput(paths, process.stdin, new AbortController().signal),
+  );
   return shiftIncidents(records, config, Date.now());
 }
