@@ -4,6 +4,7 @@ import { parseClaim, claimDomainOf } from "#simulator/omega/manifests/claim.ts";
 import { isFractional, quantityOf } from "#simulator/kubernetes/grammar.ts";
 import { refusalsOf, refusalText } from "#simulator/kubernetes/refusals.ts";
 import type { Finding } from "./findings.ts";
+import { hostsToFillIn } from "./hosts-to-fill-in.ts";
 import { DEPLOYMENTS, namespaceOf, splitPrincipal } from "#simulator/omega/manifests/identities.ts";
 import type { OmegaJob } from "#simulator/omega/manifests/identities.ts";
 import { appVariables } from "#simulator/omega/manifests/pod.ts";
@@ -43,6 +44,7 @@ export function findingsOf(options: PreflightOptions): Finding[] {
   return [
     ...problems.map(([rule, subject, message]) => ({ rule, place: job, subject, message })),
     ...fractions(omega, job),
+    ...hostsToFillIn(job, options.configFiles?.["config.yaml"]),
   ];
 }
 
