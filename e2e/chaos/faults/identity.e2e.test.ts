@@ -153,7 +153,7 @@ describe("faults of the identity", () => {
       ] as const) {
         await expect(inject(name, given)).rejects.toThrow(FaultImpossibleError);
       }
-      await expect(inject("wrong", {}, "no-such-pod")).rejects.toThrow("is on its way out");
+      await expect(inject("wrong", {}, "no-such-pod")).rejects.toThrow("is terminating");
       await outage.heal();
       await using rotation = await inject("rotation");
       expect(await proof(rotation)).toBeDefined();
