@@ -5,6 +5,7 @@ import type { AwaitedAnswer } from "#consumer/history/base/health.ts";
 import { DAY_MS, headPath, headSchema, numberOf, runPath, runSchema } from "./limit-files.ts";
 import type { Clock, Files } from "#consumer/ports.ts";
 import type { WriteOnceFiles } from "#consumer/history/base/write-once.ts";
+import { createLimitCheck } from "./run-limit.ts";
 import type { RunLimits } from "#consumer/planning/rules.ts";
 
 /** The decision whether a run of a rule may take place under the limits of the rule. */
@@ -47,7 +48,6 @@ interface Known {
   atMs: number;
 }
 
-const HOUR_MS = 3_600_000;
 /** The number of links that are read in parallel. */
 const READ_AT_ONCE = 16;
 /**
@@ -123,28 +123,20 @@ export function createRunChain(options: RunChainOptions): RunChain {
   const checkLimits = async (
     chain: Known,
     run: string,
-    { coolDownMs = 0, runsPerHourMax = Number.POSITIVE_INFINITY }: RunLimits,
+    limits: RunLimits,
     atMs: number,
   ): Promise<Admission | undefined> => {
-    let withinHour = 0;
+    const { runsPerHourMax = Number.POSITIVE_INFINITY } = limits;
+    const check = createLimitCheck(limits, atMs);
     for (let back = 0; back < chain.last; back += 1) {
       if (back >= chain.links.length && !(await readBack(chain))) break;
       const link = chain.links[back];
       if (!link) break;
       if (link.run === run) return { admitted: true };
-      // The clock of another pod may be ahead.
-      const agoMs = Math.max(0, atMs - link.atMs);
-      if (agoMs < coolDownMs) {
-        const detail = `suppressed: the rule ran ${agoMs} ms ago, its cool-down is ${coolDownMs} ms`;
-        return { admitted: false, detail };
-      }
-      if (agoMs >= HOUR_MS) break;
-      withinHour += 1;
-      if (withinHour >= runsPerHourMax) {
-        const detail = `suppressed: the rule ran ${withinHour} times within the hour, as often as it may`;
-        return { admitted: false, detail };
-      }
-      if (runsPerHourMax === Number.POSITIVE_INFINITY && withinHour >= LINKS_KEPT) break;
+      const verdict = check(link.atMs);
+      if (verdict === "none") break;
+      if (verdict) return { admitted: false, detail: `suppressed: ${verdict.reached}` };
+      if (runsPerHourMax === Number.POSITIVE_INFINITY && back + 1 >= LINKS_KEPT) break;
     }
     const kept = Math.max(LINKS_KEPT, Number.isFinite(runsPerHourMax) ? runsPerHourMax : 0);
     chain.links.length = Math.min(chain.links.length, kept);

@@ -1,3 +1,4 @@
+import { createLimitCheck } from "#consumer/action/run-limit.ts";
 import type { Admission } from "#consumer/action/run-chain.ts";
 import type { PlannedAction, PlannedLimits } from "#consumer/planning/plan.ts";
 import type { RunLimits } from "#consumer/planning/rules.ts";
@@ -15,8 +16,6 @@ export interface PredictedLimits {
     atMs: number,
   ): Admission;
 }
-
-const HOUR_MS = 3_600_000;
 
 export function createPredictedLimits(): PredictedLimits {
   const decisions = new Map<string, Admission>();
@@ -41,24 +40,12 @@ export function createPredictedLimits(): PredictedLimits {
   };
 }
 
-function decide(
-  times: readonly number[],
-  { coolDownMs = 0, runsPerHourMax = Number.POSITIVE_INFINITY }: RunLimits,
-  atMs: number,
-): Admission {
-  let withinHour = 0;
+function decide(times: readonly number[], limits: RunLimits, atMs: number): Admission {
+  const check = createLimitCheck(limits, atMs);
   for (const runAtMs of times.toReversed()) {
-    const agoMs = Math.max(0, atMs - runAtMs);
-    if (agoMs < coolDownMs) {
-      const detail = `the rule ran ${agoMs} ms before, its cool-down is ${coolDownMs} ms`;
-      return { admitted: false, detail };
-    }
-    if (agoMs >= HOUR_MS) break;
-    withinHour += 1;
-    if (withinHour >= runsPerHourMax) {
-      const detail = `the rule ran ${withinHour} times within the hour, as often as it may`;
-      return { admitted: false, detail };
-    }
+    const verdict = check(runAtMs);
+    if (verdict === "none") break;
+    if (verdict) return { admitted: false, detail: verdict.reached };
   }
   return { admitted: true };
 }
