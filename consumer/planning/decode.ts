@@ -236,6 +236,12 @@ function extraOf(
 
 /** Matches a time with a zone, because a local time would name another instant on every host. */
 const ISO_8601 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/;
+
+/** Returns the milliseconds since the epoch of an ISO 8601 text with a zone, or NaN for any other text. */
+export function isoInstantMs(iso8601: string): number {
+  return ISO_8601.test(iso8601) ? Date.parse(iso8601) : Number.NaN;
+}
+
 /** A value in the wrong unit lies far outside: seconds read as milliseconds are in 1970, the reverse after 50000. */
 const EARLIEST_MS = Date.UTC(2000, 0, 1);
 const LATEST_MS = Date.UTC(2100, 0, 1);
@@ -250,7 +256,7 @@ function instant(
   let ms: number;
   if (unit === "iso") {
     if (typeof found !== "string") return refuse(path, "wrong-type", found);
-    ms = ISO_8601.test(found) ? Date.parse(found) : Number.NaN;
+    ms = isoInstantMs(found);
   } else {
     if (typeof found !== "number") return refuse(path, "wrong-type", found);
     ms = Number.isInteger(found) ? found * (unit === "s" ? 1_000 : 1) : Number.NaN;

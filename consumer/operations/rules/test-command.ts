@@ -1,5 +1,6 @@
 import { loadConfig } from "#consumer/config/load-config.ts";
 import type { Config } from "#consumer/config/load-config.ts";
+import { isoInstantMs } from "#consumer/planning/decode.ts";
 import { EXIT_CODE } from "#consumer/errors.ts";
 import type { ExitCode } from "#consumer/errors.ts";
 import { actionDifferences } from "./difference.ts";
@@ -159,8 +160,7 @@ function incidentOf([first]: readonly Prediction[]): string {
 
 function nowOf({ now }: RulesContext["options"]): number | undefined {
   if (now === undefined) return undefined;
-  const zoned = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/.test(now);
-  const ms = zoned ? Date.parse(now) : Number.NaN;
+  const ms = isoInstantMs(now);
   if (Number.isNaN(ms)) {
     throw rulesUsage(`--now must be ISO 8601 with a zone, such as 2026-01-01T00:00:00Z: ${now}`);
   }
